@@ -1,0 +1,32 @@
+/* engine/engine.h - an opened model, ready to run: weights, tokenizer, chat words,
+ * threads. Immutable and shareable, but its thread pool runs one session's work
+ * at a time. */
+
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/pool.h"
+#include "engine/chat.h"
+#include "engine/model.h"
+#include "engine/tokenizer.h"
+
+typedef struct {
+	model *model;
+	tokenizer *tok;
+	chat *chat;
+	chat_family family;
+	pool *pool;
+	char fingerprint[HASH_TEXT]; /* model, tokenizer, RoPE, KV type, layout, words, format */
+} engine;
+
+typedef struct {
+	int threads;                  /* 0: all cores */
+	const char *prompts;          /* text of prompts.ini */
+	size_t prompts_len;
+	const char *fingerprint_hint; /* see model_open; NULL: hash the file */
+} engine_options;
+
+int engine_open(engine **out, const char *path, const engine_options *o, error *err);
+void engine_close(engine *e); /* NULL is fine */
+
+#endif

@@ -1,0 +1,34 @@
+/* kernels/matmul.h - activations times a weight matrix in its own format.
+ *
+ *   y[r, j] = sum_i x[r, i] * w[j, i] + bias[j]
+ *
+ * x: [rows, in] f32, rows x_stride floats apart.   y: [rows, out] f32, y_stride apart.
+ * w: [out, in] in format t, rows packed (dtype_row_bytes); bias: [out] f32 or NULL.
+ * y must not overlap x or w. Accumulation is f32 (double in the reference);
+ * agreement 1e-5 * sum_i |x_i w_i|. in is a multiple of the format's block.
+ *
+ * One row reads w once at memory speed (decode); several rows dequantise a panel
+ * of w once and use it for all of them (prefill). With F16 or F32 weights this is
+ * also the product of queries with keys or centroids. */
+
+#ifndef KERNELS_MATMUL_H
+#define KERNELS_MATMUL_H
+
+#include "base/pool.h"
+#include "kernels/dtype.h"
+
+typedef struct {
+	const void *data;
+	dtype type;
+	int out, in;
+} weights; /* [out, in], borrowed */
+
+void ref_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
+                const weights *w, const float *bias);
+
+/* p NULL: on the calling thread alone (for use inside another loop).
+ * Returns 0, or ERR_NOMEM for the packing buffers. */
+int cpu_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
+               const weights *w, const float *bias, pool *p, error *err);
+
+#endif
