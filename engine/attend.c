@@ -36,8 +36,9 @@ struct attend_memory {
 	key_range *range;      /* [kv_heads, lookup blocks, k2 + 1] */
 	lookup_result *found;  /* [kv_heads, lookup blocks] */
 	int lookups;           /* room for this many lookup blocks a head */
-	float *state;
-	size_t state_floats;
+	attention_state *part; /* [kv_heads, tiles, splits] */
+	float *state;          /* what they point into */
+	size_t parts, state_floats;
 	atomic_int failed;
 	error err;
 };
@@ -89,6 +90,7 @@ void attend_close(attend_memory *m)
 	free(m->worker);
 	free(m->range);
 	free(m->found);
+	free(m->part);
 	free(m->state);
 	free(m);
 }
@@ -114,8 +116,8 @@ static int reserve(layer_work *lw, error *err)
 	attend_memory *m = s->am;
 	const model_params *p = &s->m->p;
 	int group = p->heads / p->kv_heads;
-	int tokens = lw->tile > LOOKUP_TOKENS ? lw->tile : LOOKUP_TOKENS;
-	int rows = tokens * group, k2 = s->ctx ? s->ctx->k2 : 0, spans = k2 + 2 + (s->max_live + CHUNK - 1) / CHUNK;
+	int most = lw->tile > LOOKUP_TOKENS ? lw->tile : LOOKUP_TOKENS;
+	int rows = most * group, k2 = s->ctx ? s->ctx->k2 : 0, spans = k2 + 2 + (s->max_live + CHUNK - 1) / CHUNK;
 
 	if (rows > m->rows || spans > m->spans) {
 		for (int i = 0; i < m->workers; i++)
@@ -144,13 +146,18 @@ static int reserve_states(layer_work *lw, error *err)
 	int rows = lw->tile * (p->heads / p->kv_heads);
 
 	lw->state_each = (attention_state_floats(rows, p->head_dim) + 15) / 16 * 16;
-	size_t need = lw->state_each * (size_t)(p->kv_heads * lw->tiles * lw->splits);
+	size_t parts = (size_t)(p->kv_heads * lw->tiles * lw->splits), need = lw->state_each * parts;
+	if (parts > m->parts) {
+		free(m->part);
+		m->part = mem_array(parts, sizeof(*m->part));
+		m->parts = m->part ? parts : 0;
+	}
 	if (need > m->state_floats) {
 		free(m->state);
 		m->state = mem_aligned(need, sizeof(float));
 		m->state_floats = m->state ? need : 0;
 	}
-	return m->state ? 0 : error_nomem(err, "attention");
+	return m->state && m->part ? 0 : error_nomem(err, "attention");
 }
 
 static void fail(attend_memory *m, int status, const error *e)
@@ -271,15 +278,15 @@ static void attention_item(void *ud, int item, int who)
 	/* Late tiles see the most keys: begin with them, so that no long item comes last. */
 	tile = lw->tiles - 1 - tile;
 	int from = tile * lw->tile, n = lw->n - from < lw->tile ? lw->n - from : lw->tile;
-	attention_state st;
+	size_t slot = ((size_t)kv_head * (size_t)lw->tiles + (size_t)tile) * (size_t)lw->splits + (size_t)split;
+	attention_state *st = &s->am->part[slot];
 
 	gather(w->q, s, kv_head, from, n);
 	int spans = list_spans(w->span, lw, kv_head, from);
 	if (lw->splits > 1)
 		spans = part_of_spans(w->span, spans, split, lw->splits, (size_t)hd);
-	size_t slot = ((size_t)kv_head * (size_t)lw->tiles + (size_t)tile) * (size_t)lw->splits + (size_t)split;
-	attention_state_init(&st, s->am->state + slot * lw->state_each, n * group, hd, group);
-	cpu_attention(&st, w->q, w->span, spans, scale_of(s), w->attention);
+	attention_state_init(st, s->am->state + slot * lw->state_each, n * group, hd, group);
+	cpu_attention(st, w->q, w->span, spans, scale_of(s), w->attention);
 }
 
 /* Merge an item's splits and put its rows where the output product wants them. */
@@ -292,19 +299,12 @@ static void finish_item(void *ud, int item, int who)
 	int group = p->heads / p->kv_heads, tile = item % lw->tiles, kv_head = item / lw->tiles;
 	int from = tile * lw->tile, n = lw->n - from < lw->tile ? lw->n - from : lw->tile;
 	size_t hd = (size_t)p->head_dim;
-	float *mem = s->am->state + (size_t)item * (size_t)lw->splits * lw->state_each;
-	attention_state st, other;
+	attention_state *st = s->am->part + (size_t)item * (size_t)lw->splits;
 	error err;
 
-	/* Lay the states over their memory again, without emptying them. */
-	int rows = n * group;
-	st = (attention_state){ rows, (int)hd, group, mem, mem + rows, mem + 2 * (size_t)rows };
-	for (int i = 1; i < lw->splits; i++) {
-		float *o = mem + (size_t)i * lw->state_each;
-		other = (attention_state){ rows, (int)hd, group, o, o + rows, o + 2 * (size_t)rows };
-		attention_merge(&st, &other);
-	}
-	int status = attention_finish(w->out, (int)hd, w->lse, &st, &err);
+	for (int i = 1; i < lw->splits; i++)
+		attention_merge(st, st + i);
+	int status = attention_finish(w->out, (int)hd, w->lse, st, &err);
 	if (status) {
 		fail(s->am, status, &err);
 		return;
