@@ -188,7 +188,7 @@ static int ask_part(reply *y, reading *r, int i, const tokens *prompt, answer_te
 	int status;
 
 	if ((status = open_session(pt, r, err)) || (status = session_set_budget(pt->s, cfg->budget, cfg->calib, err)) ||
-	    (status = session_watch(pt->s, r->head, r->heads, err)))
+	    (status = session_watch(pt->s, r->head, r->heads, false, err)))
 		return status;
 	session_stats_reset(pt->s);
 	if ((status = generate(&y->g, pt->s, r->f->eng, prompt, &o, tell, ud, p, err)))

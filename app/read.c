@@ -41,25 +41,30 @@ static void section_title(str *out, const document *d, int section, int sections
 		str_putf(out, " (part %d of %d)", section + 1, sections);
 }
 
-/* Encode a section with the words around it; places become bytes of the document. */
-static int encode_section(read_section *s, const engine *e, const document *d, int i, int n, error *err)
+int read_encode(tokens *out, const engine *e, const char *title, const char *text, size_t from, size_t to, error *err)
 {
 	text_piece piece[CHAT_PIECES];
-	int text, pieces, status;
-	size_t before = 0, len = s->to - s->from;
+	int words, pieces = chat_document(e->chat, piece, &words, title, text + from, to - from);
+	size_t before = 0, first = out->len;
+
+	for (int k = 0; k < words; k++)
+		before += piece[k].len;
+	int status = tokenizer_encode(out, e->tok, piece, pieces, true, err);
+	for (size_t k = first; k < out->len && !status; k++) {
+		size_t at = out->at[k];
+		out->at[k] = at >= before && at < before + (to - from) ? (uint32_t)(at - before + from) : READ_NOT_TEXT;
+	}
+	return status;
+}
+
+static int encode_section(read_section *s, const engine *e, const document *d, int i, int n, error *err)
+{
 	str title = STR_INIT;
 
 	section_title(&title, d, i, n);
-	pieces = chat_document(e->chat, piece, &text, str_text(&title), d->text + s->from, len);
-	for (int k = 0; k < text; k++)
-		before += piece[k].len;
-	status = str_ok(&title, err);
+	int status = str_ok(&title, err);
 	if (!status)
-		status = tokenizer_encode(&s->tok, e->tok, piece, pieces, true, err);
-	for (size_t k = 0; k < s->tok.len && !status; k++) {
-		size_t at = s->tok.at[k];
-		s->tok.at[k] = at >= before && at < before + len ? (uint32_t)(at - before + s->from) : READ_NOT_TEXT;
-	}
+		status = read_encode(&s->tok, e, str_text(&title), d->text, s->from, s->to, err);
 	str_free(&title);
 	return status;
 }

@@ -41,6 +41,10 @@ enum {
 	PACKED_PLACES = 101 /* byte of the document's text of each, u32, READ_NOT_TEXT */
 };
 
+/* Tokens of bytes [from, to) of a text with the words around a document; at[] as in
+ * read_section. */
+int read_encode(tokens *out, const engine *e, const char *title, const char *text, size_t from, size_t to, error *err);
+
 /* Tokens kept free behind a stored context for questions and answers. */
 int read_reserve(int window);
 

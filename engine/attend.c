@@ -329,7 +329,7 @@ static int add_mass(float *mass, const uint32_t *position, int first, const f16 
 	return status;
 }
 
-static int watch_head(const layer_work *lw, int head, float *q, float *lse, float *score, error *err)
+static int watch_head(const layer_work *lw, int head, float *mass, float *q, float *lse, float *score, error *err)
 {
 	session *s = lw->s;
 	const model_params *p = &s->m->p;
@@ -344,7 +344,7 @@ static int watch_head(const layer_work *lw, int head, float *q, float *lse, floa
 			memcpy(q + (size_t)t * (size_t)hd, s->b.q + at * (size_t)hd, (size_t)hd * sizeof(float));
 			lse[t] = s->b.lse[at];
 		}
-		float *mass = s->watch.mass, scale = scale_of(s);
+		float scale = scale_of(s);
 		status = add_mass(mass, NULL, 0, h->edge_k, c->sinks, q, n, lse, scale, hd, score, err);
 		if (!status)
 			status = add_mass(mass, NULL, c->tokens - c->window, h->edge_k + (size_t)c->sinks * (size_t)hd,
@@ -369,7 +369,8 @@ static int watch_layer(const layer_work *lw, error *err)
 			continue;
 		if (!mem && !(mem = mem_array(LOOKUP_TOKENS * (hd + 1 + (size_t)s->ctx->tokens), sizeof(float))))
 			return error_nomem(err, "the watched attention");
-		status = watch_head(lw, s->watch.head[i].head, mem, mem + LOOKUP_TOKENS * hd, mem + LOOKUP_TOKENS * (hd + 1), err);
+		float *mass = s->watch.mass + (s->watch.apart ? (size_t)i * (size_t)s->ctx->tokens : 0);
+		status = watch_head(lw, s->watch.head[i].head, mass, mem, mem + LOOKUP_TOKENS * hd, mem + LOOKUP_TOKENS * (hd + 1), err);
 	}
 	free(mem);
 	return status;

@@ -198,7 +198,7 @@ session_stats session_get_stats(const session *s)
 	return r;
 }
 
-int session_watch(session *s, const head_ref *heads, int n, error *err)
+int session_watch(session *s, const head_ref *heads, int n, bool apart, error *err)
 {
 	const model_params *p = &s->m->p;
 
@@ -209,13 +209,13 @@ int session_watch(session *s, const head_ref *heads, int n, error *err)
 	for (int i = 0; i < n; i++)
 		if (heads[i].layer < 0 || heads[i].layer >= p->layers || heads[i].head < 0 || heads[i].head >= p->heads)
 			return error_set(err, ERR_ARG, "the model has no head %d in layer %d", heads[i].head, heads[i].layer);
-	if (!s->watch.mass)
-		s->watch.mass = mem_array((size_t)s->ctx->tokens, sizeof(float));
+	free(s->watch.mass);
+	s->watch.mass = mem_zeroed((apart ? (size_t)n : 1) * (size_t)s->ctx->tokens, sizeof(float));
 	if (!s->watch.mass)
 		return error_nomem(err, "the watched attention");
-	memset(s->watch.mass, 0, (size_t)s->ctx->tokens * sizeof(float));
 	s->watch.head = heads;
 	s->watch.heads = n;
+	s->watch.apart = apart;
 	return 0;
 }
 

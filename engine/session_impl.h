@@ -23,9 +23,10 @@ typedef struct {
 } capture;
 
 typedef struct {
-	float *mass;        /* [context tokens] */
+	float *mass;        /* [heads if apart, context tokens] */
 	const head_ref *head;
 	int heads;
+	bool apart;
 } watch;
 
 /* Buffers of one block, for up to rows tokens. */
