@@ -70,7 +70,7 @@ out:
 int main(int argc, char **argv)
 {
 	const asset *words = asset_find("prompts.ini");
-	engine_options o = { .prompts = words ? words->bytes : "", .prompts_len = words ? words->len : 0, .fingerprint_hint = "-" };
+	engine_options o = { .prompts = words ? words->bytes : "", .prompts_len = words ? words->len : 0 };
 	int block = 512;
 	error err;
 
