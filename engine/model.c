@@ -141,7 +141,8 @@ static int all_weights(model *m, error *err)
 	    (status = vector(&m->output_norm, m, T_OUTPUT_NORM, 0, p->dim, err)))
 		return status;
 	tensor_view out;
-	p->tied_output = !role(&out, im, T_OUTPUT, 0);
+	/* A GGUF ties by leaving the tensor out; a folder says so in its configuration. */
+	p->tied_output = p->tied_output || (!im->hf && !role(&out, im, T_OUTPUT, 0));
 	if (p->tied_output)
 		m->output = m->embedding;
 	else if ((status = matrix(&m->output, m, T_OUTPUT, 0, p->vocab, p->dim, err)))

@@ -133,11 +133,12 @@ static int numbers(const void **out, const gguf *g, const char *key, gguf_type t
 }
 
 /* Scores and types may lie unaligned in the file: copy them. */
-static int copy_numbers(const void **out, model_impl *im, const void *from, int n, error *err)
+static int copy_numbers(void **out, model_impl *im, const void *from, int n, error *err)
 {
+	*out = NULL;
 	if (!from)
 		return 0;
-	float *copy = mem_array((size_t)n, 4);
+	void *copy = mem_array((size_t)n, 4);
 	if (!copy || !MEM_GROW(im->vector, im->vectors_cap, im->vectors + 1)) {
 		free(copy);
 		return error_nomem(err, "the vocabulary");
@@ -155,6 +156,7 @@ static int vocabulary(model *m, model_impl *im, error *err)
 	vocab_text kind = gguf_string(g, "tokenizer.ggml.model"), pre = gguf_string(g, "tokenizer.ggml.pre");
 	vocab_text words = gguf_string(g, "tokenizer.chat_template");
 	const void *score, *type;
+	void *own_score, *own_type;
 	int status;
 
 	if (!(im->strings = mem_array(kind.len + pre.len + words.len + 3, 1)))
@@ -176,9 +178,11 @@ static int vocabulary(model *m, model_impl *im, error *err)
 		return error_set(err, ERR_FORMAT, "%s: holds no vocabulary", im->path);
 	if ((status = numbers(&score, g, "tokenizer.ggml.scores", GGUF_F32, v->n, err)) ||
 	    (status = numbers(&type, g, "tokenizer.ggml.token_type", GGUF_I32, v->n, err)) ||
-	    (status = copy_numbers((const void **)&v->score, im, score, v->n, err)) ||
-	    (status = copy_numbers((const void **)&v->type, im, type, v->n, err)))
+	    (status = copy_numbers(&own_score, im, score, v->n, err)) ||
+	    (status = copy_numbers(&own_type, im, type, v->n, err)))
 		return status;
+	v->score = own_score;
+	v->type = own_type;
 	v->text = im->text;
 	v->merge = im->merge;
 	const gguf_value *map = gguf_find(g, "tokenizer.ggml.precompiled_charsmap");

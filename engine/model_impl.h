@@ -32,7 +32,7 @@ typedef struct {
 	file_map tokenizer;      /* tokenizer.model of a folder */
 	vocab_text *text, *merge;
 	char *strings;           /* NUL-terminated copies for vocab and template */
-	float **vector;          /* converted vectors */
+	void **vector;           /* converted vectors, copied scores and types */
 	size_t vectors, vectors_cap;
 } model_impl;
 
