@@ -183,8 +183,8 @@ static void give_paragraph(cutter *c, size_t from, size_t to)
 	while (to > from && blank_byte(c->text[to - 1]))
 		to--;
 	while (to - from > PARAGRAPH_MOST) {
-		size_t parts = (to - from + PARAGRAPH_BYTES / 2) / PARAGRAPH_BYTES;
-		size_t cut = part_end(c->text, from, to, (to - from) / (parts < 2 ? 2 : parts));
+		size_t parts = (to - from + PARAGRAPH_BYTES - 1) / PARAGRAPH_BYTES;
+		size_t cut = part_end(c->text, from, to, (to - from) / parts);
 		give(c, from, cut);
 		for (from = cut; from < to && blank_byte(c->text[from]); from++)
 			;
@@ -273,6 +273,14 @@ static bool line_paragraphs(const char *text, size_t from, size_t to)
 	return total > 200 * lines || (4 * ended >= 3 * lines && (total > 130 * lines || longest > 400));
 }
 
+/* Is the line before at broken off there, as by "O\n2" for a subscript? */
+static bool runs_on(const char *text, const line *before, size_t at)
+{
+	char c = text[at], last = text[before->to > before->from ? before->to - 1 : before->from];
+
+	return ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && last != ':' && !ends_sentence(text, before);
+}
+
 static void give_block(cutter *c, size_t from, size_t to)
 {
 	if (!line_paragraphs(c->text, from, to)) {
@@ -281,7 +289,9 @@ static void give_block(cutter *c, size_t from, size_t to)
 	}
 	while (from < to) {
 		line l = line_at(c->text, from, to);
-		give_paragraph(c, l.from, l.to);
+		while (l.next < to && runs_on(c->text, &l, l.next))
+			l = line_at(c->text, l.next, to);
+		give_paragraph(c, from, l.to);
 		from = l.next;
 	}
 }
