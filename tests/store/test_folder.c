@@ -366,6 +366,20 @@ static void waits_for_no_ignore_file(void **state)
 	assert_int_equal(document_load(&d, at("r/sub"), NULL, NULL, &err), ERR_FORMAT);
 }
 
+static void tells_of_a_damaged_repository(void **state)
+{
+	(void)state;
+	git_repository *repo = make_repository("r");
+
+	git_repository_free(repo);
+	put("r/a.txt", "a\n");
+	put("r/.git/index", "this is no index, whatever its name says it is\n");
+	document *d = load("r");
+	assert_string_equal(names(d), "a.txt ");
+	assert_non_null(strstr(reason(d, ".git"), "cannot be read"));
+	document_free(d);
+}
+
 static void refuses_a_folder_without_text(void **state)
 {
 	(void)state;
@@ -446,6 +460,7 @@ int main(void)
 		TEST(leaves_out_nested_repositories),
 		TEST(trusts_no_index),
 		TEST(waits_for_no_ignore_file),
+		TEST(tells_of_a_damaged_repository),
 		TEST(refuses_a_folder_without_text),
 		TEST(walks_deep),
 		TEST(reports_and_stops),
