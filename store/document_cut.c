@@ -7,8 +7,14 @@
 /* How good a place is to cut at. */
 typedef enum { AT_NONE, AT_CHARACTER, AT_SPACE, AT_LINE, AT_PARAGRAPH, AT_FILE } place_rank;
 
-/* How far from the ideal place a better one is looked for, as a part of a section. */
-static const size_t reach[] = { [AT_CHARACTER] = 64, [AT_SPACE] = 32, [AT_LINE] = 16, [AT_PARAGRAPH] = 8, [AT_FILE] = 4 };
+/* How far from the ideal place a better one is looked for: this part of a section,
+ * and a few tokens, so that small sections have a choice too. */
+static size_t reach(place_rank r, size_t each)
+{
+	static const size_t part[] = { [AT_CHARACTER] = 64, [AT_SPACE] = 32, [AT_LINE] = 16, [AT_PARAGRAPH] = 8, [AT_FILE] = 4 };
+
+	return each / part[r] + 3;
+}
 
 #define LONG_LINE 160 /* bytes; text with such lines has its paragraphs in one line each */
 
@@ -98,13 +104,13 @@ static size_t best_place(const document *d, const uint32_t *token_at, const wind
 
 	for (size_t i = w->from; i <= w->to; i++) {
 		size_t far = apart(i, w->ideal);
-		if (best != AT_NONE && far > w->each / reach[best] && far > w->each / reach[AT_FILE])
+		if (best != AT_NONE && far > reach(AT_FILE, w->each) && far >= off)
 			continue;
 		place_rank r = rank_at(d, token_at, i);
 		if (r == AT_NONE)
 			continue;
 		/* Too far off for what it is: only better than nothing. */
-		if (far > w->each / reach[r])
+		if (far > reach(r, w->each))
 			r = AT_CHARACTER;
 		/* In one stretch of blanks the last token that begins a line is best: it keeps
 		 * the blanks on the left and the indentation on the right. */
@@ -124,13 +130,10 @@ static bool cut_into(document_section *s, size_t k, const document *d, const uin
 	size_t begin = 0, byte = 0;
 
 	for (size_t i = 0; i + 1 < k; i++) {
-		size_t left = k - i, each = (n - begin + left - 1) / left;
-		size_t rest = (left - 1) * most;
-		window w = { .from = n - begin > rest + begin ? n - rest : begin + 1, .to = begin + most, .each = each };
-		if (w.from < begin + 1)
-			w.from = begin + 1;
+		size_t left = k - i, each = (n - begin + left - 1) / left, rest = (left - 1) * most;
+		window w = { .from = begin + 1, .to = begin + most, .each = each };
 		if (n > rest && w.from < n - rest)
-			w.from = n - rest;
+			w.from = n - rest; /* or the others could not hold what is left */
 		if (w.to > n - 1)
 			w.to = n - 1;
 		w.ideal = begin + each < w.to ? begin + each : w.to;
@@ -166,8 +169,11 @@ int document_cut(document_section **out, int *sections, const document *d, const
 		return status;
 	size_t k = n / most_tokens + (n % most_tokens != 0);
 	/* When the sections are so full that the only place for a cut is inside a
-	 * character, one more makes room; no character has more than a few tokens. */
-	for (size_t tries = k ? k : 1; tries <= 2 * k + 1 && tries <= INT32_MAX; tries++) {
+	 * character, one more makes room; no character has more than a few tokens. The steps
+	 * grow, for hostile text must not have every number tried. */
+	if (!k)
+		k = 1;
+	for (size_t tries = k; tries <= 2 * k + 1 && tries <= INT32_MAX; tries += 1 + (tries - k) / 4) {
 		document_section *s = mem_array(tries, sizeof(*s));
 		if (!s)
 			return error_nomem(err, "sections");

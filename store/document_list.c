@@ -86,11 +86,15 @@ static void sort_unique(folder_list *l)
 
 /* ---- git ---- */
 
-/* The repository whose working tree root lies in, and root's place there. false: none. */
-static bool open_repository(walk *w)
+typedef enum { REPO_NONE, REPO_OPEN, REPO_DAMAGED } repo_state;
+
+/* The repository whose working tree root lies in, and root's place there. */
+static repo_state open_repository(walk *w)
 {
-	if (git_repository_open_ext(&w->repo, w->root, 0, NULL))
-		return false;
+	int r = git_repository_open_ext(&w->repo, w->root, 0, NULL);
+
+	if (r)
+		return r == GIT_ENOTFOUND ? REPO_NONE : REPO_DAMAGED;
 	const char *top = git_repository_workdir(w->repo); /* ends in a slash; NULL when bare */
 	str real = STR_INIT;
 	bool in = top && path_real(&real, top, NULL) == 0;
@@ -103,7 +107,9 @@ static bool open_repository(walk *w)
 			str_putc(&w->prefix, '/');
 	}
 	str_free(&real);
-	return in && git_repository_index(&w->index, w->repo) == 0;
+	if (!in)
+		return REPO_NONE;
+	return git_repository_index(&w->index, w->repo) ? REPO_DAMAGED : REPO_OPEN;
 }
 
 static const char *in_repository(walk *w, const char *rel)
@@ -161,6 +167,22 @@ static void close_repository(walk *w)
 	git_repository_free(w->repo);
 	w->index = NULL;
 	w->repo = NULL;
+}
+
+/* Leaves the repository open when git's list is to be taken. */
+static int list_tracked(walk *w, error *err)
+{
+	repo_state state = open_repository(w);
+	int status = 0;
+
+	if (state == REPO_OPEN)
+		status = add_tracked(w, err);
+	if (state != REPO_OPEN || root_is_ignored(w))
+		close_repository(w);
+	if (state == REPO_DAMAGED)
+		status = folder_list_skip(w->list, ".git", "cannot be read as a repository: all files but hidden ones are taken",
+					  err);
+	return status;
 }
 
 /* ---- the walk ---- */
@@ -282,13 +304,7 @@ int folder_list_make(folder_list *out, const char *root, const progress *p, erro
 	/* Another owner's repository is only listed here and runs nothing: folio asks
 	 * libgit2 for no filter, hook or monitor that its configuration could name. */
 	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-	if (open_repository(&w)) {
-		status = add_tracked(&w, err);
-		if (!status && root_is_ignored(&w))
-			close_repository(&w);
-	} else {
-		close_repository(&w);
-	}
+	status = list_tracked(&w, err);
 	if (!status)
 		status = walk_all(&w, err);
 	sort_unique(out);

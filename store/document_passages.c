@@ -78,16 +78,28 @@ static size_t closing_mark(const char *p, size_t n)
 	return n >= 2 && !memcmp(p, "»", 2) ? 2 : 0;
 }
 
+/* "Mr.", "St." and initials: the full stop at at ends a short word with a capital. */
+static bool abbreviated(const char *text, size_t at)
+{
+	size_t n = 0;
+
+	while (n < at && n < 4 && ((text[at - n - 1] | 32) >= 'a' && (text[at - n - 1] | 32) <= 'z'))
+		n++;
+	return n >= 1 && n <= 3 && text[at - n] >= 'A' && text[at - n] <= 'Z';
+}
+
 /* The byte after the sentence whose mark begins at at; 0 if none begins there. */
 static size_t sentence_end(const char *text, size_t at, size_t end)
 {
-	size_t n = stop_mark(text + at, end - at);
+	size_t n = stop_mark(text + at, end - at), mark = at;
 	bool wide = n == 3;
 
 	if (!n)
 		return 0;
 	for (at += n; at < end && (n = closing_mark(text + at, end - at)); at += n)
 		;
+	if (at < end && text[mark] == '.' && abbreviated(text, mark))
+		return 0;
 	return at == end || blank_byte(text[at]) || wide ? at : 0;
 }
 
@@ -135,24 +147,32 @@ static size_t distance(size_t a, size_t b)
 	return a > b ? a - b : b - a;
 }
 
+static void nearer(size_t *best, size_t at, size_t mid)
+{
+	if (!*best || distance(at, mid) < distance(*best, mid))
+		*best = at;
+}
+
 /* Where a part of about want bytes from from on best ends: at a sentence's end, else
- * at a blank, else between two characters. end is further than want. */
+ * at a line's, else at a blank, else between two characters. end is further than want. */
 static size_t part_end(const char *text, size_t from, size_t end, size_t want)
 {
 	size_t mid = from + want, least = from + want / 2, most = from + want + want / 2;
-	size_t sentence = 0, space = 0;
+	size_t sentence = 0, newline = 0, space = 0;
 
 	if (most > end)
 		most = end;
 	for (size_t i = least; i < most; i++) {
 		size_t s = sentence_end(text, i, end);
-		if (s && s <= most && (!sentence || distance(s, mid) < distance(sentence, mid)))
-			sentence = s;
-		if (blank_byte(text[i]) && (!space || distance(i, mid) < distance(space, mid)))
-			space = i;
+		if (s && s <= most)
+			nearer(&sentence, s, mid);
+		if (text[i] == '\n')
+			nearer(&newline, i, mid);
+		else if (blank_byte(text[i]))
+			nearer(&space, i, mid);
 	}
-	if (sentence || space)
-		return sentence ? sentence : space;
+	if (sentence || newline || space)
+		return sentence ? sentence : newline ? newline : space;
 	while (mid > least && ((unsigned char)text[mid] & 0xc0) == 0x80)
 		mid--;
 	return mid;
@@ -163,8 +183,8 @@ static void give_paragraph(cutter *c, size_t from, size_t to)
 	while (to > from && blank_byte(c->text[to - 1]))
 		to--;
 	while (to - from > PARAGRAPH_MOST) {
-		size_t parts = (to - from + PARAGRAPH_BYTES / 2) / PARAGRAPH_BYTES;
-		size_t cut = part_end(c->text, from, to, (to - from) / (parts < 2 ? 2 : parts));
+		size_t parts = (to - from + PARAGRAPH_BYTES - 1) / PARAGRAPH_BYTES;
+		size_t cut = part_end(c->text, from, to, (to - from) / parts);
 		give(c, from, cut);
 		for (from = cut; from < to && blank_byte(c->text[from]); from++)
 			;
@@ -196,8 +216,8 @@ static int code_take(const char *text, const line *l, int n, bool more)
 		return n;
 	for (int i = 1; i <= most && i < n; i++) {
 		/* A first block of a line or two is not worth a passage if more fits. */
-		int r = code_break(text, l, i) * 2 - (i < 4);
-		if (r > 0 && r >= rank) {
+		int good = code_break(text, l, i), r = good + (i < 4 ? 0 : 2);
+		if (good && r >= rank) {
 			best = i;
 			rank = r;
 		}
@@ -253,6 +273,14 @@ static bool line_paragraphs(const char *text, size_t from, size_t to)
 	return total > 200 * lines || (4 * ended >= 3 * lines && (total > 130 * lines || longest > 400));
 }
 
+/* Is the line before at broken off there, as by "O\n2" for a subscript? */
+static bool runs_on(const char *text, const line *before, size_t at)
+{
+	char c = text[at], last = text[before->to > before->from ? before->to - 1 : before->from];
+
+	return ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) && last != ':' && !ends_sentence(text, before);
+}
+
 static void give_block(cutter *c, size_t from, size_t to)
 {
 	if (!line_paragraphs(c->text, from, to)) {
@@ -261,7 +289,9 @@ static void give_block(cutter *c, size_t from, size_t to)
 	}
 	while (from < to) {
 		line l = line_at(c->text, from, to);
-		give_paragraph(c, l.from, l.to);
+		while (l.next < to && runs_on(c->text, &l, l.next))
+			l = line_at(c->text, l.next, to);
+		give_paragraph(c, from, l.to);
 		from = l.next;
 	}
 }
@@ -280,12 +310,14 @@ static bool is_heading(const char *text, const line *l)
 {
 	size_t at = mark_of(text, l), n = 0;
 
+	if (l->to - l->from > PARAGRAPH_BYTES)
+		return false;
 	while (at + n < l->to && text[at + n] == '#')
 		n++;
 	return n >= 1 && n <= 6 && (at + n == l->to || text[at + n] == ' ' || text[at + n] == '\t');
 }
 
-/* A line of === or --- under a line of text makes that a heading. */
+/* A line of === or --- under a line of text makes that a heading; alone it is a rule. */
 static bool is_underline(const char *text, const line *l)
 {
 	size_t at = mark_of(text, l), to = l->to;
@@ -327,9 +359,12 @@ static size_t fence_end(const char *text, const line *l, size_t to)
 	return at;
 }
 
-/* A heading waits for what follows; a heading that waits already is waited with. */
+/* A heading waits for what follows; one that waits already is waited with, as long as
+ * they are not a text of their own. */
 static void hold(cutter *c, size_t from)
 {
+	if (c->pending != NONE && from - c->pending > PARAGRAPH_BYTES)
+		give_pending(c, from);
 	if (c->pending == NONE)
 		c->pending = from;
 }
@@ -361,7 +396,7 @@ static void prose_passages(cutter *c, size_t from, size_t to, bool markdown)
 		line l = line_at(c->text, from, to);
 		if (l.blank) {
 			from = l.next;
-		} else if (markdown && is_heading(c->text, &l)) {
+		} else if (markdown && (is_heading(c->text, &l) || is_underline(c->text, &l))) {
 			hold(c, l.from);
 			from = l.next;
 		} else if (markdown && fence(c->text, &l)) {
