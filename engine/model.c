@@ -241,6 +241,59 @@ int model_open(model **out, const char *path, const char *fingerprint_hint, erro
 	return 0;
 }
 
+/* A tokenizer.model by itself or in a folder. */
+static int open_tokenizer_model(model *m, model_impl *im, const char *path, error *err)
+{
+	str file = STR_INIT;
+
+	if (path_is_dir(path))
+		path_join(&file, path, "tokenizer.model");
+	else
+		str_puts(&file, path);
+	int status = str_ok(&file, err);
+	if (!status)
+		status = file_map_open(&im->tokenizer, file.data, err);
+	str_free(&file);
+	m->vocab = (vocab_source){
+		.kind = VOCAB_SPM_PROTO, .model = "", .pre = "", .proto = im->tokenizer.data, .proto_len = im->tokenizer.size,
+		.bos = -1, .eos = -1, .eot = -1, .unk = -1, .pad = -1,
+		.add_bos = -1, .add_eos = -1, .add_space_prefix = -1, .remove_extra_whitespaces = -1,
+	};
+	return status;
+}
+
+int model_open_vocabulary(model **out, const char *path, error *err)
+{
+	model *m = mem_zeroed(1, sizeof(*m));
+	model_impl *im = mem_zeroed(1, sizeof(*im));
+	file_map head = { 0 };
+	int status = 0;
+
+	*out = NULL;
+	if (!m || !im || !(im->path = strdup(path))) {
+		free(m);
+		free(im);
+		return error_nomem(err, "the vocabulary");
+	}
+	m->impl = im;
+	m->chat_template = "";
+	bool folder = path_is_dir(path), is_gguf = false;
+	if (!folder && !(status = file_map_open(&head, path, err)))
+		is_gguf = head.size >= 4 && memcmp(head.data, "GGUF", 4) == 0;
+	file_map_close(&head);
+	if (!status && is_gguf && !(status = gguf_open(&im->g, path, err)))
+		status = gguf_vocabulary(m, im, err);
+	else if (!status && !is_gguf)
+		status = open_tokenizer_model(m, im, path, err);
+	if (status) {
+		model_close(m);
+		return status;
+	}
+	m->p.vocab = m->vocab.n;
+	*out = m;
+	return 0;
+}
+
 void model_close(model *m)
 {
 	if (!m)

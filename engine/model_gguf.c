@@ -149,7 +149,7 @@ static int copy_numbers(void **out, model_impl *im, const void *from, int n, err
 	return 0;
 }
 
-static int vocabulary(model *m, model_impl *im, error *err)
+int gguf_vocabulary(model *m, model_impl *im, error *err)
 {
 	const gguf *g = &im->g;
 	vocab_source *v = &m->vocab;
@@ -231,5 +231,5 @@ int gguf_params(model *m, model_impl *im, error *err)
 	p->pairs = a->gguf_pairs;
 	if ((status = sizes(p, g, a, err)) || (status = rope(p, g, a, err)))
 		return status;
-	return vocabulary(m, im, err);
+	return gguf_vocabulary(m, im, err);
 }

@@ -44,6 +44,9 @@ bool hf_role(tensor_view *out, const safetensors *s, tensor_role role, int layer
 int gguf_params(model *m, model_impl *im, error *err);
 int hf_params(model *m, model_impl *im, error *err);
 
+/* The vocabulary and chat template alone. */
+int gguf_vocabulary(model *m, model_impl *im, error *err);
+
 /* base^(-2j / rot) into p->rope_freq. */
 int rope_plain(model_params *p, error *err);
 /* Llama 3.1's scaling, after "rope_type": "llama3". */
