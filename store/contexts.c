@@ -81,8 +81,8 @@ static int check_file(store *s, context_row *r, error *err)
 static int upsert(store *s, context_row *r, error *err)
 {
 	int status = db_run(s, err,
-	                    "INSERT INTO contexts (document, model, section, sections, hash, key, from_byte, to_byte, tokens,"
-	                    " file_bytes, file, created, used) SELECT id, ?, ?, ?, hash, ?, ?, ?, ?, ?, ?, ?, ?"
+	                    "INSERT INTO contexts (document, model, section, sections, hash, key, from_byte, to_byte,"
+	                    " tokens, file_bytes, file, created, used) SELECT id, ?, ?, ?, hash, ?, ?, ?, ?, ?, ?, ?, ?"
 	                    " FROM documents WHERE id = ?"
 	                    " ON CONFLICT (document, model, section) DO UPDATE SET sections = excluded.sections,"
 	                    " hash = excluded.hash, key = excluded.key, from_byte = excluded.from_byte,"
@@ -170,7 +170,8 @@ int store_touch_contexts(store *s, int64_t document, const char *model, error *e
  * fit the document. Inside a transaction. */
 static int remove_rows(file_list *gone, store *s, int64_t document, const char *model, error *err)
 {
-	static const char which[] = "document = ?1 AND (?2 OR model = ?3 OR hash <> (SELECT hash FROM documents WHERE id = ?1))";
+	static const char which[] = "document = ?1 AND (?2 OR model = ?3 OR"
+	                            " hash <> (SELECT hash FROM documents WHERE id = ?1))";
 	char sql[256];
 	sqlite3_stmt *st;
 

@@ -97,7 +97,8 @@ static int check_name(const char *name, error *err)
 
 	if (!status && strcmp(clean.data, name) != 0)
 		status = error_set(err, ERR_ARG,
-		                   "\"%s\" cannot be a name: use small letters, digits, \".\", \"_\" and \"-\", for instance \"%s\"",
+		                   "\"%s\" cannot be a name: use small letters, digits, \".\", \"_\" and \"-\", for instance "
+		                   "\"%s\"",
 		                   name, clean.data);
 	str_free(&clean);
 	return status;

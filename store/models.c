@@ -241,8 +241,10 @@ static int find_default(model_row *out, store *s, error *err)
 		return 0;
 	}
 	model_rows_free(rows, n);
-	return error_set(err, ERR_NOTFOUND, n ? "no model has been chosen: `folio model use NAME` does, `folio models` lists them" :
-	                                        "there is no model yet: `folio model get` fetches the default one");
+	if (n)
+		return error_set(err, ERR_NOTFOUND,
+		                 "no model has been chosen: `folio model use NAME` does, `folio models` lists them");
+	return error_set(err, ERR_NOTFOUND, "there is no model yet: `folio model get` fetches the default one");
 }
 
 static int find_by_path(model_row *out, store *s, const char *word, error *err)
@@ -284,5 +286,6 @@ int store_find_model(model_row *out, store *s, const char *word, error *err)
 		found = find_prefix(out, s, word, err);
 	if (found > 0)
 		return 0;
-	return found ? found : error_set(err, ERR_NOTFOUND, "the library has no model \"%s\": `folio models` lists them", word);
+	return found ? found : error_set(err, ERR_NOTFOUND, "the library has no model \"%s\": `folio models` lists them",
+	                                 word);
 }

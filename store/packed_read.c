@@ -51,7 +51,8 @@ static int check_header(const packed_file *f, const char *key, error *err)
 	if (h->sum != packed_header_sum(h))
 		return damaged(f, "its header is damaged", err);
 	if (h->version > PACKED_VERSION)
-		return error_set(err, ERR_FORMAT, "%s: was written by a newer folio (format %u): update folio", f->path, h->version);
+		return error_set(err, ERR_FORMAT, "%s: was written by a newer folio (format %u): update folio", f->path,
+		                 h->version);
 	if (h->version < 1)
 		return damaged(f, "has an unknown format", err);
 	if (h->key[sizeof(h->key) - 1])
