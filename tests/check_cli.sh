@@ -27,8 +27,8 @@ wrong()
 {
 	bad=1
 	echo "WRONG: $1"
-	[ ! -s "$tmp/out" ] || sed 's/^/  out: /' "$tmp/out" | head -n 20
-	[ ! -s "$tmp/err" ] || sed 's/^/  err: /' "$tmp/err" | head -n 20
+	[ ! -s "$tmp/out" ] || cat -v "$tmp/out" | sed 's/^/  out: /' | head -n 20
+	[ ! -s "$tmp/err" ] || cat -v "$tmp/err" | sed 's/^/  err: /' | head -n 20
 }
 
 # expect CODE ARGUMENT...: run folio without a terminal; its output is in out, err.
