@@ -100,7 +100,7 @@ packages_need()
 		printf '  %-22s %s\n' "$name" "$what" >&2
 	done
 	if ! command -v apt-get >/dev/null 2>&1; then
-		echo "This system has no apt-get: install what they are called here (names above are Debian's), then run this again." >&2
+		echo "This system has no apt-get. Install them under the names they have here (those above are Debian's) and run this again." >&2
 		return 1
 	fi
 	if ! packages_permission; then
