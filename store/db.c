@@ -31,14 +31,30 @@ static int damaged(const store *s, const char *detail, error *err)
 	                 s->file, detail);
 }
 
+/* The errno behind SQLITE_IOERR: not every way to an error leaves it with the
+ * connection, but the file that failed, log or database, keeps its own. */
+static int last_errno(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	int why = sqlite3_system_errno(db);
+
+	if (!why && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
+	    log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &why);
+	if (!why)
+		sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &why);
+	return why;
+}
+
 static int io_failed(const store *s, const char *detail, error *err)
 {
-	int why = s->db ? sqlite3_system_errno(s->db) : 0;
+	int why = s->db ? last_errno(s->db) : 0;
 
-	if (!why)
-		return error_set(err, ERR_IO, "%s: the library cannot be read or written: %s", s->file, detail);
 	errno = why;
-	return disk_write_failed(s->file, 0, err);
+	if (why && why != EIO)
+		return disk_write_failed(s->file, 0, err);
+	return error_set(err, ERR_IO, "%s: the library cannot be read or written, the disk may be failing: %s", s->file,
+	                 detail);
 }
 
 int db_fail(store *s, int rc, error *err)
