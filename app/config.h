@@ -27,16 +27,25 @@ typedef struct {
 	int64_t disk_budget;  /* bytes for contexts; 0: no limit */
 	sampler_options sampler;
 	log_level log;
+	str notes;            /* lines about what the file holds that folio does not know; mostly empty */
 } config;
 
+int config_defaults(config *out, error *err); /* built-in alone */
 int config_load(config *out, error *err); /* built-in + file + environment */
 void config_free(config *c);
 
+/* Names of the keys in the file's order, NULL past the last; and what one is for. */
+const char *config_key(int i);
+const char *config_help(const char *key);
+
 /* key = value as in the file; ERR_ARG names the key, the value and what it may be. */
 int config_set(config *c, const char *key, const char *value, error *err);
-/* Write one key into the file, keeping its comments and other lines. */
+/* Write one key into the file, keeping its comments and other lines. A file that is
+ * not there yet begins as the commented example. The value is checked first. */
 int config_save(const char *key, const char *value, error *err);
 /* "key = value" of one key, or of all with their help when key is NULL. */
 int config_print(str *out, const config *c, const char *key, error *err);
+/* The value alone, as the file would have it. ERR_ARG for an unknown key. */
+int config_value(str *out, const config *c, const char *key, error *err);
 
 #endif

@@ -54,12 +54,13 @@ session_stats session_get_stats(const session *s);
 /* ---- where attention went, for sources ---- */
 
 /* While on, the attention that live tokens give to each context position, in the
- * given (layer, head) pairs, is added up. mass is [context tokens], zeroed by
- * session_watch; heads is borrowed while watching. NULL heads turns it off. */
+ * given (layer, head) pairs, is added up: over all of them into [context tokens], or
+ * apart into [n, context tokens]. Zeroed by session_watch; heads is borrowed while
+ * watching. NULL heads, or a session without a stored context, turns it off. */
 typedef struct {
 	int layer, head;
 } head_ref;
-int session_watch(session *s, const head_ref *heads, int n, error *err);
+int session_watch(session *s, const head_ref *heads, int n, bool apart, error *err);
 const float *session_watched(const session *s);
 
 /* ---- squeezing: turn the live tokens into a stored context ---- */

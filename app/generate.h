@@ -1,0 +1,35 @@
+/* app/generate.h - one question evaluated and answered on a session. */
+
+#ifndef APP_GENERATE_H
+#define APP_GENERATE_H
+
+#include "app/answer.h"
+#include "engine/session.h"
+
+typedef struct {
+	chat_style style;
+	int max_tokens;
+	sampler_options sampler;
+} generate_options;
+
+typedef struct {
+	str text;               /* whole UTF-8 */
+	tokens id;              /* the answer's tokens, without the one that ends it */
+	int prompt_tokens;
+	double logprob;         /* mean over the tokens, the ending one included */
+	double first_token_s;   /* from the call to the first token */
+	double decode_s;        /* from there to the end */
+	bool cut;               /* ended by max_tokens or by the session's room */
+	bool stopped;           /* ended by the cancel token; text is what there was */
+} generated;
+
+void generated_free(generated *g);
+
+/* Append the question's words to out. first: it follows the document itself. */
+int generate_prompt(tokens *out, const engine *e, const char *question, chat_style style, bool first, error *err);
+
+/* Evaluate the prompt and answer. On success the session holds prompt and answer. */
+int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
+             answer_text_fn tell, void *ud, const progress *p, error *err);
+
+#endif

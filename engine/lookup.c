@@ -1,0 +1,229 @@
+#include "engine/lookup.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/matmul.h"
+
+/* How many times the share the kept level-1 clusters hold, so that the level-2
+ * step has something to choose from. Measured on eight dev articles: 2 loses
+ * answers, 8 reads centroids that are never used. */
+static const float SPREAD = 3.0f;
+
+/* Level-1 clusters are coarser, so their mean hides good members: keep them down
+ * to this part of T. */
+static const float COARSE = 0.25f;
+
+typedef struct {
+	float s;
+	int i;
+} ranked;
+
+/* Where one lookup keeps its intermediate values; laid over the caller's scratch. */
+typedef struct {
+	float *score;   /* [rows, k2] */
+	float *size;    /* [k2] keys of the clusters being scored */
+	float *s;       /* [k2] */
+	ranked *order1; /* [k1] */
+	ranked *order2; /* [k2] */
+} workspace;
+
+size_t lookup_scratch_floats(const context *c, int rows)
+{
+	size_t k1 = (size_t)c->k1, k2 = (size_t)c->k2;
+
+	return (size_t)rows * k2 + 2 * k2 + 2 * k1 + 2 * k2 + 16;
+}
+
+static workspace lay_out(float *scratch, const context *c, int rows)
+{
+	workspace w;
+
+	w.score = scratch;
+	w.size = w.score + (size_t)rows * (size_t)c->k2;
+	w.s = w.size + c->k2;
+	w.order1 = (ranked *)(w.s + c->k2);
+	w.order2 = w.order1 + c->k1;
+	return w;
+}
+
+static int by_falling_s(const void *a, const void *b)
+{
+	const ranked *x = a, *y = b;
+
+	if (x->s != y->s)
+		return x->s < y->s ? 1 : -1;
+	return x->i - y->i; /* ties: the same order everywhere */
+}
+
+/* s[i] = mean over the rows of exp(score_i) / sum_j size_j exp(score_j); uses
+ * score up. score: [rows, n], not yet scaled. */
+static int average_shares(float *s, float *score, const float *size, int n, int rows, float scale, error *err)
+{
+	memset(s, 0, (size_t)n * sizeof(*s));
+	for (int r = 0; r < rows; r++) {
+		float *e = score + (size_t)r * (size_t)n, most = -INFINITY, sum = 0.0f;
+		for (int i = 0; i < n; i++) {
+			if (!isfinite(e[i]))
+				return error_set(err, ERR_NUMERIC, "a query or a stored centroid is not a finite "
+				                 "number: run `folio verify`");
+			most = e[i] > most ? e[i] : most;
+		}
+		for (int i = 0; i < n; i++) {
+			e[i] = expf((e[i] - most) * scale);
+			sum += e[i] * size[i];
+		}
+		for (int i = 0; i < n; i++)
+			s[i] += e[i] / (sum * (float)rows);
+	}
+	return 0;
+}
+
+static float size_level2(const context_head *h, int i)
+{
+	return (float)(h->range2[i + 1] - h->range2[i]);
+}
+
+static float size_level1(const context_head *h, int i)
+{
+	return (float)(h->range2[h->range1[i + 1]] - h->range2[h->range1[i]]);
+}
+
+int lookup_scores(float *s, const context *c, const context_head *h, const float *q, int rows, float scale,
+                  float *scratch, error *err)
+{
+	workspace ws = lay_out(scratch, c, rows);
+	weights w = { h->cent2, DT_F16, c->k2, c->head_dim };
+
+	for (int i = 0; i < c->k2; i++)
+		ws.size[i] = size_level2(h, i);
+	int status = cpu_matmul(ws.score, c->k2, q, c->head_dim, rows, &w, NULL, NULL, err);
+	return status ? status : average_shares(s, ws.score, ws.size, c->k2, rows, scale, err);
+}
+
+/* Rank the level-1 clusters and keep the best; *kept of order1 stay. */
+static int choose_level1(int *kept, workspace *ws, const context *c, const context_head *h, const float *q,
+                         int rows, float scale, const lookup_rule *rule, error *err)
+{
+	weights w = { h->cent1, DT_F16, c->k1, c->head_dim };
+	int status = cpu_matmul(ws->score, c->k1, q, c->head_dim, rows, &w, NULL, NULL, err);
+
+	for (int i = 0; i < c->k1; i++)
+		ws->size[i] = size_level1(h, i);
+	if (!status)
+		status = average_shares(ws->s, ws->score, ws->size, c->k1, rows, scale, err);
+	if (status)
+		return status;
+	for (int i = 0; i < c->k1; i++)
+		ws->order1[i] = (ranked){ ws->s[i], i };
+	qsort(ws->order1, (size_t)c->k1, sizeof(ranked), by_falling_s);
+
+	double want = (double)rule->share * SPREAD * c->body, have = 0;
+	int n = 0;
+	while (n < c->k1) {
+		if (rule->by_threshold ? !(ws->order1[n].s > rule->threshold * COARSE) : have >= want)
+			break;
+		have += size_level1(h, ws->order1[n++].i);
+	}
+	*kept = n ? n : 1;
+	return 0;
+}
+
+/* Score and rank the level-2 clusters inside the kept level-1 ones: *n of order2. */
+static int rank_level2(int *n, workspace *ws, int kept, const context *c, const context_head *h, const float *q,
+                       int rows, float scale, error *err)
+{
+	int total = 0, at = 0;
+
+	for (int o = 0; o < kept; o++)
+		for (int i = (int)h->range1[ws->order1[o].i]; i < (int)h->range1[ws->order1[o].i + 1]; i++) {
+			ws->order2[total] = (ranked){ 0.0f, i };
+			ws->size[total++] = size_level2(h, i);
+		}
+	/* One product a level-1 cluster: its members' centroids lie next to each other. */
+	for (int o = 0; o < kept; o++) {
+		uint32_t first = h->range1[ws->order1[o].i];
+		int k = (int)(h->range1[ws->order1[o].i + 1] - first);
+		weights w = { h->cent2 + (size_t)first * (size_t)c->head_dim, DT_F16, k, c->head_dim };
+		int status = cpu_matmul(ws->score + at, total, q, c->head_dim, rows, &w, NULL, NULL, err);
+		if (status)
+			return status;
+		at += k;
+	}
+	int status = average_shares(ws->s, ws->score, ws->size, total, rows, scale, err);
+	if (status)
+		return status;
+	for (int i = 0; i < total; i++)
+		ws->order2[i].s = ws->s[i];
+	qsort(ws->order2, (size_t)total, sizeof(ranked), by_falling_s);
+	*n = total;
+	return 0;
+}
+
+static int by_slot(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+static void join_ranges(key_range *out, lookup_result *r, int *chosen, int n, const context_head *h)
+{
+	qsort(chosen, (size_t)n, sizeof(*chosen), by_slot);
+	r->ranges = 0;
+	for (int i = 0; i < n; i++) {
+		int from = (int)h->range2[chosen[i]], to = (int)h->range2[chosen[i] + 1];
+		if (r->ranges && out[r->ranges - 1].from + out[r->ranges - 1].n == from)
+			out[r->ranges - 1].n += to - from;
+		else
+			out[r->ranges++] = (key_range){ from, to - from };
+	}
+}
+
+static void take_all(key_range *out, lookup_result *r, int *cluster, int *clusters, const context *c)
+{
+	out[0] = (key_range){ 0, c->body };
+	*r = (lookup_result){ 1, c->body, 0 };
+	for (int i = 0; cluster && i < c->k2; i++)
+		cluster[(*clusters)++] = i;
+}
+
+int lookup_select(key_range *out, lookup_result *r, int *cluster, int *clusters, const context *c,
+                  const context_head *h, const float *q, int rows, float scale, const lookup_rule *rule,
+                  float *scratch, error *err)
+{
+	*r = (lookup_result){ 0 };
+	if (clusters)
+		*clusters = 0;
+	if (c->body == 0 || (!rule->by_threshold && rule->share <= 0.0f))
+		return 0;
+	if (!rule->by_threshold && rule->share >= 1.0f) {
+		take_all(out, r, cluster, clusters, c);
+		return 0;
+	}
+	if (rule->by_threshold && !isfinite(rule->threshold))
+		return error_set(err, ERR_NUMERIC, "the stored threshold is not a finite number: run `folio verify`");
+
+	workspace ws = lay_out(scratch, c, rows);
+	int kept, n, status;
+	if ((status = choose_level1(&kept, &ws, c, h, q, rows, scale, rule, err)) ||
+	    (status = rank_level2(&n, &ws, kept, c, h, q, rows, scale, err)))
+		return status;
+	r->centroids = c->k1 + n;
+
+	double want = (double)rule->share * c->body;
+	int *chosen = (int *)ws.score, count = 0; /* the scores are used up */
+	for (int i = 0; i < n; i++) {
+		int size = (int)size_level2(h, ws.order2[i].i);
+		/* Half of the last cluster over or under, so that the share is met on average. */
+		bool take = rule->by_threshold ? ws.order2[i].s > rule->threshold : r->keys + 0.5 * size <= want;
+		/* Nothing selected falls back to the best cluster, never to nothing. */
+		if (!take && i > 0)
+			break;
+		chosen[count++] = ws.order2[i].i;
+		r->keys += size;
+	}
+	for (int i = 0; cluster && i < count; i++)
+		cluster[(*clusters)++] = chosen[i];
+	join_ranges(out, r, chosen, count, h);
+	return 0;
+}

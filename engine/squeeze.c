@@ -1,0 +1,65 @@
+#include "engine/session_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Queries used for calibration: enough for a stable mean, few enough to be quick. */
+enum { QUERIES = 20 };
+
+static int capture_open(capture *c, const session *s, error *err)
+{
+	const model_params *p = &s->m->p;
+	int window = s->live < CONTEXT_WINDOW ? s->live : CONTEXT_WINDOW;
+
+	c->n = window < QUERIES ? window : QUERIES;
+	c->step = window / c->n;
+	c->from = s->live - 1 - (c->n - 1) * c->step; /* evenly, the last token's query among them */
+	c->q = mem_array((size_t)p->layers * (size_t)c->n * (size_t)p->heads * (size_t)p->head_dim, sizeof(float));
+	c->norm = mem_array((size_t)p->layers * (size_t)c->n, sizeof(float));
+	return c->q && c->norm ? 0 : error_nomem(err, "calibration");
+}
+
+/* Evaluate the last tokens again, only to see their queries. */
+static int see_queries(session *s, capture *c, const progress *p, error *err)
+{
+	int end = s->live, from = c->from, status;
+	int *id = mem_array((size_t)(end - from), sizeof(*id));
+	progress quiet = { .stop = p ? p->stop : NULL };
+
+	if (!id)
+		return error_nomem(err, "calibration");
+	memcpy(id, s->id + from, (size_t)(end - from) * sizeof(*id));
+	session_rewind(s, from);
+	s->cap = c;
+	status = session_eval(s, id, end - from, NULL, NULL, &quiet, err);
+	s->cap = NULL;
+	free(id);
+	return status;
+}
+
+int session_squeeze(context **out, session *s, uint64_t seed, const progress *p, error *err)
+{
+	capture cap = { 0 };
+	context *c = NULL;
+	int status;
+
+	*out = NULL;
+	if (s->ctx)
+		return error_set(err, ERR_ARG, "this text already builds on a stored context and cannot be squeezed again");
+	if (!s->live)
+		return error_set(err, ERR_ARG, "there is no text to squeeze");
+	if (!(status = capture_open(&cap, s, err)) &&
+	    !(status = see_queries(s, &cap, p, err)) &&
+	    !(status = cluster_context(&c, s, seed, p, err)))
+		status = calibrate_context(c, s, &cap, p, err);
+	free(cap.q);
+	free(cap.norm);
+	if (status) {
+		context_free(c);
+		return status;
+	}
+	*out = c;
+	return 0;
+}

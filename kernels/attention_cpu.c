@@ -1,0 +1,96 @@
+#include "kernels/attention_impl.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+size_t attention_state_floats(int rows, int dim)
+{
+	return (size_t)rows * ((size_t)dim + 2);
+}
+
+void attention_state_init(attention_state *s, float *mem, int rows, int dim, int group)
+{
+	*s = (attention_state){ rows, dim, group, mem, mem + rows, mem + 2 * (size_t)rows };
+	for (int r = 0; r < rows; r++)
+		s->most[r] = -INFINITY;
+	memset(s->sum, 0, (size_t)rows * sizeof(float));
+	memset(s->acc, 0, (size_t)rows * (size_t)dim * sizeof(float));
+}
+
+size_t attention_scratch_floats(int dim)
+{
+	/* keys transposed, values, and probabilities of a strip of rows */
+	return 2 * ATTENTION_TILE * (size_t)dim + 16 * ATTENTION_TILE;
+}
+
+static void tile_done(attention_state *s, const float *q, attention_tile *t, float scale, float *scratch)
+{
+	if (t->n && s->rows <= ATTENTION_FEW)
+		ISA_PICK(attention_few)(s, q, t, scale);
+	else if (t->n)
+		ISA_PICK(attention_many)(s, q, t, scale, scratch);
+	t->n = 0;
+}
+
+void cpu_attention(attention_state *s, const float *q, const attention_span *span, int spans, float scale,
+                   float *scratch)
+{
+	attention_tile t = { .n = 0 };
+	int dim = s->dim, tokens = (s->rows + s->group - 1) / s->group;
+
+	for (int i = 0; i < spans; i++) {
+		bool causal = span[i].first_visible >= 0;
+		/* What even the last token does not see need not be looked at. */
+		int n = causal && span[i].first_visible + tokens < span[i].n ? span[i].first_visible + tokens : span[i].n;
+		/* Keys that every token sees may share tiles with other spans; from the first
+		 * hidden one on the tile belongs to this span alone. */
+		int free_to_all = causal ? (span[i].first_visible + 1 < n ? span[i].first_visible + 1 : n) : n;
+		for (int j = 0; j < n; j++) {
+			if (j == free_to_all || t.n == ATTENTION_TILE) {
+				tile_done(s, q, &t, scale, scratch);
+				t.causal = j >= free_to_all;
+				t.visible = span[i].first_visible - j;
+			}
+			t.k[t.n] = span[i].k + (size_t)j * (size_t)dim;
+			t.v[t.n++] = span[i].v + (size_t)j * (size_t)dim;
+		}
+		if (n > free_to_all) {
+			tile_done(s, q, &t, scale, scratch);
+			t.causal = false;
+		}
+	}
+	tile_done(s, q, &t, scale, scratch);
+}
+
+void attention_merge(attention_state *into, const attention_state *other)
+{
+	for (int r = 0; r < into->rows; r++) {
+		float a = into->most[r], b = other->most[r];
+		if (b == -INFINITY)
+			continue;
+		float most = a > b ? a : b; /* NaN in b wins here, NaN in a below */
+		float fa = a == -INFINITY ? 0.0f : expf(a - most), fb = expf(b - most);
+		into->most[r] = isnan(a) ? a : most;
+		into->sum[r] = into->sum[r] * fa + other->sum[r] * fb;
+		for (int d = 0; d < into->dim; d++) {
+			size_t i = (size_t)r * (size_t)into->dim + (size_t)d;
+			into->acc[i] = into->acc[i] * fa + other->acc[i] * fb;
+		}
+	}
+}
+
+int attention_finish(float *out, int out_stride, float *lse, const attention_state *s, error *err)
+{
+	for (int r = 0; r < s->rows; r++) {
+		if (!(s->sum[r] > 0) || !isfinite(s->sum[r]) || !isfinite(s->most[r]))
+			return error_set(err, ERR_NUMERIC, "attention met a value that is no number: the model or a stored "
+			                 "context may be damaged; run `folio verify`");
+		float f = 1.0f / s->sum[r];
+		for (int d = 0; d < s->dim; d++)
+			out[(size_t)r * (size_t)out_stride + (size_t)d] = s->acc[(size_t)r * (size_t)s->dim + (size_t)d] * f;
+		if (lse)
+			lse[r] = s->most[r] + logf(s->sum[r]);
+	}
+	return 0;
+}

@@ -1,0 +1,159 @@
+#include "kernels/dequantize.h"
+#include "kernels/matmul_impl.h"
+
+/* Weights are unpacked in runs of this many: 8 KiB, which stay in the first cache. */
+enum { RUN = 2048 };
+
+static inline float dot(const float *restrict a, const float *restrict b, int n)
+{
+	vf s0 = vf_set(0), s1 = s0, s2 = s0, s3 = s0;
+	int i = 0;
+
+	for (; i + 4 * VLEN <= n; i += 4 * VLEN) {
+		s0 += vf_load(a + i) * vf_load(b + i);
+		s1 += vf_load(a + i + VLEN) * vf_load(b + i + VLEN);
+		s2 += vf_load(a + i + 2 * VLEN) * vf_load(b + i + 2 * VLEN);
+		s3 += vf_load(a + i + 3 * VLEN) * vf_load(b + i + 3 * VLEN);
+	}
+	for (; i + VLEN <= n; i += VLEN)
+		s0 += vf_load(a + i) * vf_load(b + i);
+	float sum = vf_sum((s0 + s1) + (s2 + s3));
+	for (; i < n; i++)
+		sum += a[i] * b[i];
+	return sum;
+}
+
+void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
+{
+	const weights *w = a->w;
+	size_t bytes = dtype_row_bytes(w->type, w->in);
+	float run[RUN] __attribute__((aligned(64)));
+
+	for (int j = from; j < to; j++) {
+		const uint8_t *row = (const uint8_t *)w->data + (size_t)j * bytes;
+		float sum[MATMUL_FEW] = { 0 };
+		for (int k = 0; k < w->in; k += RUN) {
+			int n = w->in - k < RUN ? w->in - k : RUN;
+			const float *v = run;
+			if (w->type == DT_F32 && ((uintptr_t)row & 3) == 0)
+				v = (const float *)row + k;
+			else
+				dq_row(run, row, w->type, k, n);
+			for (int r = 0; r < a->rows; r++)
+				sum[r] += dot(v, a->x + (size_t)r * (size_t)a->x_stride + k, n);
+		}
+		for (int r = 0; r < a->rows; r++)
+			a->y[(size_t)r * (size_t)a->y_stride + (size_t)j] = sum[r] + (a->bias ? a->bias[j] : 0.0f);
+	}
+}
+
+/* ---- panels ---- */
+
+/* A step of DEPTH inputs of a panel is DEPTH x 32 floats: 64 KiB, half of a typical
+ * second cache, and read once for every ROWS rows of x. */
+enum { DEPTH = 512, NV = MATMUL_PANEL / VLEN };
+
+#if VLEN == 16
+enum { ROWS = 12, COLS = 2 }; /* registers: ROWS x COLS sums, COLS weights, 1 input */
+#elif VLEN == 8
+enum { ROWS = 6, COLS = 2 };
+#else
+enum { ROWS = 4, COLS = 2 };
+#endif
+
+/* panel[i][c] = weight (from + c, k + i), zero beyond the last row. */
+static void pack(float *panel, const weights *w, int from, int to, int k, int n)
+{
+	size_t bytes = dtype_row_bytes(w->type, w->in);
+	float part[256] __attribute__((aligned(64)));
+
+	for (int c = 0; c < MATMUL_PANEL; c++) {
+		if (from + c >= to) {
+			for (int i = 0; i < n; i++)
+				panel[i * MATMUL_PANEL + c] = 0.0f;
+			continue;
+		}
+		const uint8_t *row = (const uint8_t *)w->data + (size_t)(from + c) * bytes;
+		for (int i = 0; i < n; i += 256) {
+			int m = n - i < 256 ? n - i : 256;
+			dq_row(part, row, w->type, k + i, m);
+			for (int q = 0; q < m; q++)
+				panel[(i + q) * MATMUL_PANEL + c] = part[q];
+		}
+	}
+}
+
+/* sums[rows][COLS vectors] += x[rows][n] * panel columns */
+static inline __attribute__((always_inline)) void tile(float *out, const float *x, int x_stride, const float *panel,
+                                                       int n, const int rows, bool add)
+{
+	vf s[ROWS][COLS];
+
+	for (int r = 0; r < rows; r++)
+		for (int c = 0; c < COLS; c++)
+			s[r][c] = add ? vf_load(out + r * MATMUL_PANEL + c * VLEN) : vf_set(0);
+	for (int i = 0; i < n; i++) {
+		vf w[COLS];
+		for (int c = 0; c < COLS; c++)
+			w[c] = vf_load(panel + i * MATMUL_PANEL + c * VLEN);
+		for (int r = 0; r < rows; r++) {
+			vf b = vf_set(x[(size_t)r * (size_t)x_stride + (size_t)i]);
+			for (int c = 0; c < COLS; c++)
+				s[r][c] += b * w[c];
+		}
+	}
+	for (int r = 0; r < rows; r++)
+		for (int c = 0; c < COLS; c++)
+			vf_store(out + r * MATMUL_PANEL + c * VLEN, s[r][c]);
+}
+
+/* The same for a number of rows that is not a compile-time constant. */
+static void tile_some(float *out, const float *x, int x_stride, const float *panel, int n, int rows, bool add)
+{
+	int r = 0;
+
+	for (; r + ROWS <= rows; r += ROWS)
+		for (int c = 0; c < NV; c += COLS)
+			tile(out + r * MATMUL_PANEL + c * VLEN, x + (size_t)r * (size_t)x_stride, x_stride, panel + c * VLEN, n, ROWS, add);
+	for (; r + 2 <= rows; r += 2)
+		for (int c = 0; c < NV; c += COLS)
+			tile(out + r * MATMUL_PANEL + c * VLEN, x + (size_t)r * (size_t)x_stride, x_stride, panel + c * VLEN, n, 2, add);
+	for (; r < rows; r++)
+		for (int c = 0; c < NV; c += COLS)
+			tile(out + r * MATMUL_PANEL + c * VLEN, x + (size_t)r * (size_t)x_stride, x_stride, panel + c * VLEN, n, 1, add);
+}
+
+void ISA_NAME(matmul_panel)(const matmul_args *a, int from, int to)
+{
+	enum { CHUNK = 20 * ROWS }; /* rows of x whose sums are kept while a panel passes */
+	float panel[DEPTH * MATMUL_PANEL] __attribute__((aligned(64)));
+	float out[CHUNK * MATMUL_PANEL] __attribute__((aligned(64)));
+	int cols = to - from, in = a->w->in;
+	bool one = in <= DEPTH; /* the panel need not be packed again for every chunk */
+
+	if (one)
+		pack(panel, a->w, from, to, 0, in);
+	for (int r = 0; r < a->rows; r += CHUNK) {
+		int rows = a->rows - r < CHUNK ? a->rows - r : CHUNK;
+		const float *x = a->x + (size_t)r * (size_t)a->x_stride;
+		for (int k = 0; k < in; k += DEPTH) {
+			int n = in - k < DEPTH ? in - k : DEPTH;
+			if (!one)
+				pack(panel, a->w, from, to, k, n);
+			tile_some(out, x + k, a->x_stride, panel, n, rows, k > 0);
+		}
+		for (int i = 0; i < rows; i++) {
+			float *y = a->y + (size_t)(r + i) * (size_t)a->y_stride + (size_t)from;
+			for (int c = 0; c < cols; c++)
+				y[c] = out[i * MATMUL_PANEL + c] + (a->bias ? a->bias[from + c] : 0.0f);
+		}
+	}
+}
+
+/* ---- dtype.h ---- */
+
+void ISA_NAME(dequantize)(float *out, const void *row, dtype t, int64_t n);
+void ISA_NAME(dequantize)(float *out, const void *row, dtype t, int64_t n)
+{
+	dq_row(out, row, t, 0, n);
+}

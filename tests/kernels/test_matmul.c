@@ -1,0 +1,139 @@
+#include "tests/kernels/kernel_test.h"
+
+#include "kernels/matmul.h"
+
+/* Random bytes make valid blocks of every format as long as the scales are finite. */
+static void any_weights(uint8_t *w, dtype t, size_t row, int out, int in, rng *r)
+{
+	float *f = any_floats(r, (size_t)in);
+	const dtype_info *info = dtype_get(t);
+
+	for (int j = 0; j < out; j++, w += row) {
+		for (int i = 0; i < in; i++)
+			f[i] = any_float(r);
+		if (ref_quantize(w, f, t, in))
+			continue;
+		for (size_t b = 0; b < row; b++)
+			w[b] = (uint8_t)rng_next(r);
+		for (int i = 0; i < in / info->block; i++) {
+			uint8_t *block = w + i * info->bytes;
+			f16 d = f16_from_f32(0.01f * (1 + (float)rng_unit(r))), m = f16_from_f32(0.02f);
+			memcpy(t == DT_Q6_K ? block + 208 : block, &d, 2);
+			if (t == DT_Q5_1 || t == DT_Q4_K || t == DT_Q5_K)
+				memcpy(block + 2, &m, 2);
+		}
+	}
+	free(f);
+}
+
+/* The tolerance of matmul.h: relative to the sum of magnitudes. */
+static void check(dtype t, int rows, int out, int in, pool *p)
+{
+	rng r = { (uint64_t)t * 1000 + (uint64_t)(rows * 7 + out * 3 + in) };
+	size_t row = dtype_row_bytes(t, in);
+	uint8_t *w = mem_aligned(row * (size_t)out, 1);
+	float *x = any_floats(&r, (size_t)rows * (size_t)(in + 3)), *bias = any_floats(&r, (size_t)out);
+	float *want = any_floats(&r, (size_t)rows * (size_t)(out + 1)), *got = any_floats(&r, (size_t)rows * (size_t)(out + 1));
+	float *line = any_floats(&r, (size_t)in);
+	weights ws = { w, t, out, in };
+	error err;
+
+	any_weights(w, t, row, out, in, &r);
+	ref_matmul(want, out + 1, x, in + 3, rows, &ws, bias);
+	OK(cpu_matmul(got, out + 1, x, in + 3, rows, &ws, bias, p, &err));
+	for (int j = 0; j < out; j++) {
+		ref_dequantize(line, w + (size_t)j * row, t, in);
+		for (int i = 0; i < rows; i++) {
+			double sum = fabs(bias[j]);
+			for (int k = 0; k < in; k++)
+				sum += fabs((double)x[i * (in + 3) + k] * line[k]);
+			double diff = fabs((double)got[i * (out + 1) + j] - want[i * (out + 1) + j]);
+			if (!(diff <= 1e-5 * sum))
+				fail_msg("%s %dx%dx%d isa %s row %d col %d: %g not %g", dtype_get(t)->name, rows, out, in,
+				         cpu_isa_name(cpu_isa_used()), i, j, got[i * (out + 1) + j], want[i * (out + 1) + j]);
+		}
+	}
+	free(w);
+	free(x);
+	free(bias);
+	free(want);
+	free(got);
+	free(line);
+}
+
+static void every_format_at_odd_sizes(void **unused)
+{
+	(void)unused;
+	static const int rows[] = { 1, 2, 5, 6, 7, 13, 33 }, outs[] = { 1, 31, 65 };
+	EACH_ISA(i)
+		for (int t = 0; t < DT_COUNT; t++)
+			for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
+				for (size_t o = 0; o < sizeof(outs) / sizeof(*outs); o++)
+					check((dtype)t, rows[r], outs[o], dtype_get((dtype)t)->block == 256 ? 768 : 96, NULL);
+}
+
+static void long_rows_and_many(void **unused)
+{
+	(void)unused;
+	EACH_ISA(i) {
+		check(DT_Q4_1, 100, 40, 1536, NULL);
+		check(DT_F32, 250, 33, 64, NULL);
+		check(DT_F16, 3, 7, 4128, NULL);
+		check(DT_F16, 48, 70, 64, NULL);
+		check(DT_F32, 9, 5, 17, NULL);
+	}
+}
+
+static void threads_change_nothing(void **unused)
+{
+	(void)unused;
+	rng r = { 5 };
+	int rows = 40, out = 300, in = 576;
+	size_t row = dtype_row_bytes(DT_Q4_1, in);
+	uint8_t *w = mem_aligned(row * (size_t)out, 1);
+	float *x = any_floats(&r, (size_t)(rows * in)), *a = any_floats(&r, (size_t)(rows * out)), *b = any_floats(&r, (size_t)(rows * out));
+	weights ws = { w, DT_Q4_1, out, in };
+	pool *p;
+	error err;
+
+	any_weights(w, DT_Q4_1, row, out, in, &r);
+	OK(pool_open(&p, 3, &err));
+	for (int n = 1; n <= rows; n += 39) {
+		OK(cpu_matmul(a, out, x, in, n, &ws, NULL, NULL, &err));
+		OK(cpu_matmul(b, out, x, in, n, &ws, NULL, p, &err));
+		assert_memory_equal(a, b, (size_t)(n * out) * sizeof(float));
+	}
+	pool_close(p);
+	free(w);
+	free(x);
+	free(a);
+	free(b);
+}
+
+static void nan_reaches_the_result(void **unused)
+{
+	(void)unused;
+	float x[8 * 32] = { 0 }, w[3 * 32] = { 0 }, y[8 * 3];
+	weights ws = { w, DT_F32, 3, 32 };
+
+	x[5 * 32 + 31] = NAN;
+	x[0] = NAN;
+	EACH_ISA(i) {
+		cpu_matmul(y, 3, x, 32, 8, &ws, NULL, NULL, NULL);
+		assert_true(isnan(y[5 * 3 + 2]));
+		assert_false(isnan(y[4 * 3]));
+		cpu_matmul(y, 3, x, 32, 1, &ws, NULL, NULL, NULL);
+		assert_true(isnan(y[0]));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_format_at_odd_sizes),
+		cmocka_unit_test(long_rows_and_many),
+		cmocka_unit_test(threads_change_nothing),
+		cmocka_unit_test(nan_reaches_the_result),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
