@@ -255,15 +255,16 @@ int db_collect(void **out, int *n, size_t size, sqlite3_stmt *st, store *s, db_r
 
 /* ---- opening ---- */
 
-static int make_folder(const char *path, error *err)
+/* ours: private even when it was there; the home that a person made keeps its mode. */
+static int make_folder(const char *path, bool ours, error *err)
 {
-	bool there = path_exists(path);
+	struct stat st;
+	bool there = stat(path, &st) == 0;
 	int status = path_make_dirs(path, err);
 
-	/* A folder that the person made keeps its mode; what is ours is private. */
-	if (!status && !there && chmod(path, 0700))
-		status = error_errno(err, ERR_IO, "%s: cannot be made private", path);
-	return status;
+	if (status || (there && (!ours || (st.st_mode & 0777) == 0700)))
+		return status;
+	return chmod(path, 0700) ? error_errno(err, ERR_IO, "%s: cannot be made private", path) : 0;
 }
 
 static int create_private(const store *s, error *err)
@@ -300,18 +301,15 @@ static int make_home(store *s, const char *home, error *err)
 	str real = STR_INIT;
 	int status;
 
-	if ((status = make_folder(home, err)) || (status = path_real(&real, home, err))) {
+	if ((status = make_folder(home, false, err)) || (status = path_real(&real, home, err))) {
 		str_free(&real);
 		return status;
 	}
 	s->home = str_take(&real);
 	if (asprintf(&s->file, "%s/folio.db", s->home) < 0 || asprintf(&s->contexts, "%s/contexts", s->home) < 0)
 		return error_nomem(err, "the library");
-	if ((status = make_folder(s->contexts, err)))
-		return status;
-	if (chmod(s->contexts, 0700))
-		return error_errno(err, ERR_IO, "%s: cannot be made private", s->contexts);
-	return make_private_file(s, err);
+	status = make_folder(s->contexts, true, err);
+	return status ? status : make_private_file(s, err);
 }
 
 /* The change to WAL needs the file for itself and does not wait by itself while

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "base/path.h"
@@ -130,6 +131,15 @@ static inline int context_count(store *s, int64_t document, const char *model)
 	OK(store_list_contexts(&r, &n, s, document, model, &err));
 	free(r);
 	return n;
+}
+
+/* A child's exit status, or minus the signal that ended it. */
+static inline int wait_for(pid_t child)
+{
+	int st;
+
+	assert_int_equal(waitpid(child, &st, 0), child);
+	return WIFEXITED(st) ? WEXITSTATUS(st) : -WTERMSIG(st);
 }
 
 #endif
