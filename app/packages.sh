@@ -20,6 +20,7 @@ libjansson-dev|lib jansson|reads and writes JSON
 libinih-dev|lib inih|reads the configuration
 libgit2-dev|lib libgit2|tells which files of a folder belong to it
 libxxhash-dev|lib libxxhash|checksums of stored contexts
+libutf8proc-dev|lib libutf8proc|letters of all scripts in names of documents
 nettle-dev|lib nettle|SHA-256 of models and documents
 python3-pip|pip|fetches the default model'
 

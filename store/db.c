@@ -31,14 +31,30 @@ static int damaged(const store *s, const char *detail, error *err)
 	                 s->file, detail);
 }
 
+/* The errno behind SQLITE_IOERR: not every way to an error leaves it with the
+ * connection, but the file that failed, log or database, keeps its own. */
+static int last_errno(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	int why = sqlite3_system_errno(db);
+
+	if (!why && sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) == SQLITE_OK && log &&
+	    log->pMethods)
+		log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &why);
+	if (!why)
+		sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &why);
+	return why;
+}
+
 static int io_failed(const store *s, const char *detail, error *err)
 {
-	int why = s->db ? sqlite3_system_errno(s->db) : 0;
+	int why = s->db ? last_errno(s->db) : 0;
 
-	if (!why)
-		return error_set(err, ERR_IO, "%s: the library cannot be read or written: %s", s->file, detail);
 	errno = why;
-	return disk_write_failed(s->file, 0, err);
+	if (why && why != EIO)
+		return disk_write_failed(s->file, 0, err);
+	return error_set(err, ERR_IO, "%s: the library cannot be read or written, the disk may be failing: %s", s->file,
+	                 detail);
 }
 
 int db_fail(store *s, int rc, error *err)
@@ -239,15 +255,16 @@ int db_collect(void **out, int *n, size_t size, sqlite3_stmt *st, store *s, db_r
 
 /* ---- opening ---- */
 
-static int make_folder(const char *path, error *err)
+/* ours: private even when it was there; the home that a person made keeps its mode. */
+static int make_folder(const char *path, bool ours, error *err)
 {
-	bool there = path_exists(path);
+	struct stat st;
+	bool there = stat(path, &st) == 0;
 	int status = path_make_dirs(path, err);
 
-	/* A folder that the person made keeps its mode; what is ours is private. */
-	if (!status && !there && chmod(path, 0700))
-		status = error_errno(err, ERR_IO, "%s: cannot be made private", path);
-	return status;
+	if (status || (there && (!ours || (st.st_mode & 0777) == 0700)))
+		return status;
+	return chmod(path, 0700) ? error_errno(err, ERR_IO, "%s: cannot be made private", path) : 0;
 }
 
 static int create_private(const store *s, error *err)
@@ -284,18 +301,15 @@ static int make_home(store *s, const char *home, error *err)
 	str real = STR_INIT;
 	int status;
 
-	if ((status = make_folder(home, err)) || (status = path_real(&real, home, err))) {
+	if ((status = make_folder(home, false, err)) || (status = path_real(&real, home, err))) {
 		str_free(&real);
 		return status;
 	}
 	s->home = str_take(&real);
 	if (asprintf(&s->file, "%s/folio.db", s->home) < 0 || asprintf(&s->contexts, "%s/contexts", s->home) < 0)
 		return error_nomem(err, "the library");
-	if ((status = make_folder(s->contexts, err)))
-		return status;
-	if (chmod(s->contexts, 0700))
-		return error_errno(err, ERR_IO, "%s: cannot be made private", s->contexts);
-	return make_private_file(s, err);
+	status = make_folder(s->contexts, true, err);
+	return status ? status : make_private_file(s, err);
 }
 
 /* The change to WAL needs the file for itself and does not wait by itself while
