@@ -8,6 +8,10 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
 	ERR_IO = -1,          /* file or device could not be read or written */
 	ERR_FORMAT = -2,      /* bytes were read but do not mean what we expect */
@@ -36,4 +40,7 @@ int error_errno(error *err, int code, const char *fmt, ...) __attribute__((forma
 /* ERR_NOMEM, naming what the memory was for. */
 int error_nomem(error *err, const char *what);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

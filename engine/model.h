@@ -67,6 +67,11 @@ typedef struct {
 int model_open(model **out, const char *path, const char *fingerprint_hint, error *err);
 void model_close(model *m); /* NULL is fine */
 
+/* Only the vocabulary and the chat template, for counting tokens: of a GGUF file,
+ * with or without weights in it, of a folder, or of a tokenizer.model. The weights
+ * and most of p stay empty. */
+int model_open_vocabulary(model **out, const char *path, error *err);
+
 /* Bytes of keys and values of one token over all layers, f16. */
 int64_t model_kv_bytes(const model_params *p);
 

@@ -52,6 +52,10 @@ typedef struct {
 int tokenizer_encode(tokens *out, const tokenizer *t, const text_piece *piece, int pieces,
                      bool whole, error *err);
 
+/* A text by itself, as tokenizers are usually compared: the family's leading space,
+ * but no bos, no eos and no special tokens. */
+int tokenizer_encode_text(tokens *out, const tokenizer *t, const char *text, size_t n, error *err);
+
 /* Decoding one token at a time. Bytes are held back until they make whole UTF-8
  * sequences; ones that never will become U+FFFD. Control tokens give no text. */
 typedef struct {

@@ -20,7 +20,8 @@ const char *document_kind_name(document_kind k);
 
 /* One file's stretch of the text. */
 typedef struct {
-	char *path;        /* relative to the folder; the document's path when it is one file */
+	char *path;        /* relative to the folder; the document's path when it is one file;
+	                      control characters and ill-formed bytes made visible */
 	size_t head;       /* first byte of its header line (== from when there is none) */
 	size_t from, to;   /* its own text */
 	bool code;         /* cut into passages by lines, not by paragraphs */
@@ -51,7 +52,9 @@ typedef struct {
  * empty one, one that is not UTF-8 (a BOM and UTF-16 with a BOM are converted) is
  * ERR_FORMAT here and a skip inside a folder. A folder takes the files that git
  * would list (tracked, or untracked and not ignored), in path order; without a
- * repository every file but hidden ones. Links out of the folder are skipped. */
+ * repository, or when the one around it ignores the folder, every file but hidden
+ * ones. Links out of the folder, other repositories in it and what is no regular file
+ * are skipped by name. Form feeds are page breaks in text and Markdown, and go. */
 int document_load(document **out, const char *path, const char *title, const progress *p, error *err);
 void document_free(document *d); /* NULL is fine */
 

@@ -24,7 +24,8 @@ int store_open(store **out, const char *home, error *err);
 void store_close(store *s); /* NULL is fine */
 const char *store_home(const store *s);
 
-/* "contexts/NAME" under home, in out. */
+/* "contexts/NAME" under home, in out. Names there: *.kv contexts, *.kv.tmp contexts
+ * being written, *.part interrupted reads. */
 void store_context_path(str *out, const store *s, const char *file);
 
 /* ---- documents ---- */
@@ -43,13 +44,17 @@ void document_row_free(document_row *r); /* frees the strings, not r itself */
 void document_rows_free(document_row *r, int n);
 
 /* Insert, or update the one with the same path (the same hash when path is "-").
- * r->id is set, r->name made unique when empty. text and map are kept beside it. */
+ * r->id is set; r->name, when empty, becomes the row's name, for a new one a unique
+ * one made from title or path; a name that is taken or malformed is ERR_ARG. text
+ * and map are kept beside it, as are its conversations. Contexts of another hash are
+ * out of use from here on: store_list_contexts does not give them. */
 int store_put_document(store *s, document_row *r, const char *text, int64_t text_len,
                        const char *map_json, error *err);
 /* Text and map into out strings; either may be NULL. */
 int store_document_text(store *s, int64_t document, str *text, str *map_json, error *err);
-/* word: an id, a name, a path (resolved first), or an unambiguous prefix of a name.
- * ERR_NOTFOUND; ERR_ARG lists what an ambiguous prefix could mean. */
+/* word: a name, an id, a path (resolved first; the file may be gone), or an
+ * unambiguous prefix of a name, else of a title; in this order. ERR_NOTFOUND;
+ * ERR_ARG lists what an ambiguous prefix could mean. */
 int store_find_document(document_row *out, store *s, const char *word, error *err);
 int store_list_documents(document_row **out, int *n, store *s, error *err); /* last used first */
 int store_touch_document(store *s, int64_t document, error *err);           /* used = now */
@@ -70,10 +75,14 @@ typedef struct {
 	int64_t created, used;
 } context_row;
 
-/* The row comes last: the file must be in place already. Replaces the row with the
- * same document, model and section. r->id is set. */
+/* The row comes last: the file must be in place already (ERR_NOTFOUND). Replaces the
+ * row with the same document, model and section; when the last section of a reading
+ * comes, rows that no longer fit the document go. Files that no row names any more
+ * go with them; documents with the same content may share one. r->id and
+ * r->file_bytes are set. */
 int store_put_context(store *s, context_row *r, error *err);
-/* All sections of a document for a model, by section. *n may be 0. */
+/* All sections of a document for a model, by section, of the text it has now. *n may
+ * be 0, and less than .sections after an interrupted read. */
 int store_list_contexts(context_row **out, int *n, store *s, int64_t document, const char *model, error *err);
 /* model NULL: for every model. Rows that no longer fit the document go with their files. */
 int store_remove_contexts(store *s, int64_t document, const char *model, int64_t *freed, error *err);
@@ -89,12 +98,15 @@ typedef struct {
 } store_usage;
 int store_get_usage(store_usage *out, store *s, error *err);
 
-/* Remove least recently used contexts (never of document keep) until need more
- * bytes fit into budget. budget 0: no limit. Rows of documents stay. ERR_FULL when
- * it cannot be done; *freed tells what went. Only called when the person set a budget. */
+/* Remove least recently used contexts (all sections of a document and model at once,
+ * never of document keep) until need more bytes fit into budget. budget 0: no limit.
+ * Rows of documents stay. ERR_FULL when it cannot be done, and then none goes;
+ * *freed tells what went. Only called when the person set a budget. */
 int store_make_room(store *s, int64_t need, int64_t budget, int64_t keep, int64_t *freed, error *err);
 
-/* Remove orphans and leftovers of dead processes. */
+/* Remove what dead processes left: contexts being written that nobody has locked,
+ * contexts without a row (once older than 10 minutes: their row may be on its way)
+ * and interrupted reads of more than 30 days ago. */
 int store_sweep(store *s, int64_t *freed, error *err);
 
 /* SQLite's own integrity check and foreign keys; files are packed_verify's. */
@@ -142,8 +154,12 @@ typedef struct {
 void model_row_free(model_row *r);
 void model_rows_free(model_row *r, int n);
 
-int store_put_model(store *s, model_row *m, error *err); /* by path; m->id is set */
-/* word: name, id, path or an unambiguous prefix of a name; NULL: the default. */
+/* By path; m->id, m->name (made unique), m->is_default are set to the row's.
+ * profile_json NULL: keep the stored one as long as the fingerprint is the same.
+ * is_default: true makes it the default, false leaves that as it is. */
+int store_put_model(store *s, model_row *m, error *err);
+/* word: name, id, path or an unambiguous prefix of a name; NULL: the default, or the
+ * only one. */
 int store_find_model(model_row *out, store *s, const char *word, error *err);
 int store_list_models(model_row **out, int *n, store *s, error *err);
 int store_use_model(store *s, int64_t model, error *err); /* make it the default */

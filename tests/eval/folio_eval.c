@@ -144,7 +144,7 @@ static int argmax(const float *x, int n)
 }
 
 /* Rank (1 = first) of the passage that holds the answer; 0 if none does. */
-static int gold_rank(const article *a, const float *mass, size_t answer, error *err)
+static int gold_rank(const article *a, const float *mass, size_t byte, error *err)
 {
 	ranked_passage *p = NULL;
 	int n = 0, rank = 0;
@@ -152,7 +152,7 @@ static int gold_rank(const article *a, const float *mass, size_t answer, error *
 	if (sources_rank(&p, &n, a->doc, 0, a->doc->len, 0, mass, a->tok.at, (int)a->tok.len, err))
 		return 0;
 	for (int i = 0; i < n && !rank; i++)
-		if (p[i].at.from <= answer && answer < p[i].at.to)
+		if (p[i].at.from <= byte && byte < p[i].at.to)
 			rank = i + 1;
 	free(p);
 	return rank;
