@@ -1,11 +1,11 @@
 #include "app/cli.h"
 
 #include <getopt.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "app/cmd.h"
 #include "app/show.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -360,21 +360,12 @@ static const char *error_name(int code)
 static void complain(const cli *c, bool json, const error *err)
 {
 	if (json) {
-		str safe = STR_INIT;
-		show_put_valid(&safe, err->msg);
-		json_t *o = json_pack("{s:{s:s, s:s}}", "error", "code", error_name(err->code), "message", str_text(&safe));
-		if (o) {
-			json_dumpf(o, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-			putchar('\n');
-		}
-		json_decref(o);
-		str_free(&safe);
+		cmd_json(json_pack("{s:{s:s, s:o}}", "error", "code", error_name(err->code), "message", cmd_text(err->msg)), NULL);
+		return;
 	}
-	if (!json) {
-		show_line(stderr, "folio: %s", err->msg);
-		if (err->code == ERR_ARG && c->command)
-			fprintf(stderr, "See `folio %s --help`.\n", c->command->name);
-	}
+	show_line(stderr, "folio: %s", err->msg);
+	if (err->code == ERR_ARG && c->command)
+		fprintf(stderr, "See `folio %s --help`.\n", c->command->name);
 }
 
 static int run(cli *c, error *err)

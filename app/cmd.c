@@ -8,22 +8,46 @@
 
 #include "app/show.h"
 #include "base/path.h"
+#include "base/utf8.h"
 
 /* ---- JSON ---- */
 
+/* jansson escapes C0; what else a terminal would obey can only stand in strings, so
+ * an escape means the same to whoever reads it. */
+static void put_tame(str *out, const char *text)
+{
+	str shown = STR_INIT;
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n;) {
+		uint32_t cp;
+		int len = utf8_decode(&cp, NULL, text + i, n - i);
+		str_clear(&shown);
+		utf8_put_shown(&shown, text + i, (size_t)len);
+		if (shown.len != (size_t)len && cp >= 0x7f)
+			str_putf(out, "\\u%04x", (unsigned)cp);
+		else
+			str_put(out, text + i, (size_t)len);
+		i += (size_t)len;
+	}
+	str_free(&shown);
+}
+
 int cmd_json(json_t *o, error *err)
 {
-	/* A terminal must not see control characters, a program can read either. */
-	size_t flags = JSON_INDENT(2) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
+	char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+	str out = STR_INIT;
 
-	if (!o)
-		return error_nomem(err, "the JSON output");
-	int failed = json_dumpf(o, stdout, flags);
 	json_decref(o);
-	if (failed)
-		return error_set(err, ERR_IO, "the output could not be written");
-	putchar('\n');
-	return 0;
+	if (text)
+		put_tame(&out, text);
+	free(text);
+	str_putc(&out, '\n');
+	int status = text ? str_ok(&out, err) : error_nomem(err, "the JSON output");
+	if (!status)
+		fputs(out.data, stdout);
+	str_free(&out);
+	return status;
 }
 
 json_t *cmd_text(const char *s)

@@ -18,6 +18,7 @@ int cmd_rm(cli *c, error *err);
 int cmd_rename(cli *c, error *err);
 int cmd_verify(cli *c, error *err);
 int cmd_models(cli *c, error *err);
+int cmd_model(cli *c, error *err);
 int cmd_model_add(cli *c, error *err);
 int cmd_model_get(cli *c, error *err);
 int cmd_model_use(cli *c, error *err);

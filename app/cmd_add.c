@@ -226,12 +226,10 @@ int cmd_add(cli *c, error *err)
 			break;
 		if (json)
 			json_array_append_new(list, result_json(&r));
-		else
-			show_line(stdout, "%s", r.row.name);
+		else if (!cli_has(c, OPT_QUIET))
+			show_line(stdout, "%s: folio ask %s \"your question\"", r.row.name, r.row.name);
 		cmd_read_free(&r);
 	}
-	if (!status && !json)
-		cmd_say(c, "Ask with: folio ask %s \"your question\"", c->args == 1 ? "it by this name," : "NAME");
 	if (!status && json)
 		return cmd_json(json_pack("{s:o}", "documents", list), err);
 	json_decref(list);

@@ -70,6 +70,12 @@ static int tell_model(cli *c, model_row *m, const char *what, error *err)
 	return status;
 }
 
+/* Only reached by a word that is none of the model commands. */
+int cmd_model(cli *c, error *err)
+{
+	return error_set(err, ERR_ARG, "there is no `folio model %s`: say add, get, use or remove", c->arg[0]);
+}
+
 int cmd_model_add(cli *c, error *err)
 {
 	model_row m;

@@ -151,13 +151,15 @@ int cmd_open(cli *c, error *err)
 
 	if (status)
 		return status;
-	if (c->args == 0)
+	if (c->args == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		return welcome(c, err);
+	if (c->args == 0)
+		return error_set(err, ERR_ARG, "name a document or a command: `folio help` lists what there is");
 	if (strcmp(c->arg[0], "-") == 0 || path_exists(c->arg[0]))
 		return open_path(c, c->arg[0], err);
 	status = cmd_find(&d, c, c->arg[0], err);
 	if (status == ERR_NOTFOUND)
-		return error_set(err, status, "'%s' is no command, no file and no document of the library: `folio help` lists the "
+		return error_set(err, strchr(c->arg[0], '/') ? ERR_NOTFOUND : ERR_ARG, "'%s' is no command, no file and no document of the library: `folio help` lists the "
 		                 "commands, `folio list` the documents", c->arg[0]);
 	if (status)
 		return status;

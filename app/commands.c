@@ -37,6 +37,9 @@ const cli_command cli_commands[] = {
 	  "have changed on disk since they were read. Exit code 6 when there is damage.",
 	  WORK | MACHINE, cmd_verify },
 	{ "models", "", 0, 0, "List the models", "", MACHINE, cmd_models },
+	{ "model", "add|get|use|remove ...", 1, -1, "Add, fetch, choose or forget a model",
+	  "See `folio model add --help`, `folio model get --help`, `folio model use --help` and\n"
+	  "`folio model remove --help`.", MACHINE | BIT(NAME) | BIT(QUIET), cmd_model },
 	{ "model add", "PATH", 1, 1, "Add a model: a GGUF file, or a Hugging Face folder",
 	  "The file stays where it is. The first model becomes the default one.",
 	  MACHINE | BIT(NAME) | BIT(QUIET), cmd_model_add },
