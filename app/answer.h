@@ -51,6 +51,11 @@ void reading_close(reading *r); /* NULL is fine */
 int reading_ask(answer *out, reading *r, const char *question, bool first, int64_t *conversation,
                 answer_text_fn tell, void *ud, const progress *p, error *err);
 
+/* Tell the model a stored conversation's turns again, as if they had just been said,
+ * so that the next question may follow up on them (first = false). Turns that no
+ * longer fit the window are left out, the oldest first. */
+int reading_resume(reading *r, int64_t conversation, const progress *p, error *err);
+
 /* The sources as a JSON array, as `ask --json` prints them. */
 int answer_sources_json(str *out, const answer *a, error *err);
 

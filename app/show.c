@@ -58,6 +58,22 @@ void show_line(FILE *to, const char *fmt, ...)
 	str_free(&s);
 }
 
+void show_put_valid(str *out, const char *text)
+{
+	size_t n = strlen(text);
+
+	for (size_t i = 0; i < n;) {
+		uint32_t cp;
+		bool ok;
+		int len = utf8_decode(&cp, &ok, text + i, n - i);
+		if (ok)
+			str_put(out, text + i, (size_t)len);
+		else
+			str_puts(out, "\xef\xbf\xbd");
+		i += (size_t)len;
+	}
+}
+
 typedef struct {
 	uint32_t from, to;
 } span;

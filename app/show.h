@@ -27,6 +27,9 @@ int show_width(FILE *to);
 void show_text(FILE *to, const char *text, size_t n);
 void show_line(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* + newline; all made harmless */
 
+/* Append text with ill-formed UTF-8 as U+FFFD and all else as it is, for JSON. */
+void show_put_valid(str *out, const char *text);
+
 /* Columns that text takes: marks 0, East Asian wide characters 2. */
 int show_columns(const char *text, size_t n);
 /* Append at most columns columns of text, "..." at the end when it was longer. */

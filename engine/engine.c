@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "engine/context.h"
+#include "kernels/cpu.h"
 
 static int fingerprint(engine *e, error *err)
 {
@@ -66,4 +67,9 @@ void engine_close(engine *e)
 	tokenizer_close(e->tok);
 	model_close(e->model);
 	free(e);
+}
+
+const char *engine_isa_name(void)
+{
+	return cpu_isa_name(cpu_isa_used());
 }

@@ -29,4 +29,7 @@ typedef struct {
 int engine_open(engine **out, const char *path, const engine_options *o, error *err);
 void engine_close(engine *e); /* NULL is fine */
 
+/* The instruction set that the kernels use here: "avx2", ... */
+const char *engine_isa_name(void);
+
 #endif

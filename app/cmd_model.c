@@ -1,0 +1,132 @@
+#include "app/cmd.h"
+
+#include <string.h>
+
+#include "app/models.h"
+#include "app/show.h"
+#include "base/path.h"
+
+static json_t *model_json(const model_row *m)
+{
+	return json_pack("{s:I, s:o, s:o, s:I, s:s, s:b, s:b, s:I}", "id", (json_int_t)m->id, "name", cmd_text(m->name), "path",
+	                 cmd_text(m->path), "bytes", (json_int_t)m->bytes, "fingerprint", m->fingerprint, "default",
+	                 m->is_default, "there", path_exists(m->path), "added", (json_int_t)m->added);
+}
+
+static void list_table(const model_row *m, int n)
+{
+	table t = { .head = { "", "name", "size", "path" }, .columns = 4, .right = { [2] = true } };
+
+	for (int i = 0; i < n; i++) {
+		str bytes = STR_INIT;
+		show_put_bytes(&bytes, m[i].bytes);
+		table_put(&t, "%s", m[i].is_default ? "*" : "");
+		table_put(&t, "%s", m[i].name);
+		table_put(&t, "%s", str_text(&bytes));
+		table_put(&t, "%s%s", m[i].path, path_exists(m[i].path) ? "" : "  (the file is gone)");
+		str_free(&bytes);
+	}
+	table_show(&t, stdout);
+	table_free(&t);
+	puts("\n* the default: `folio model use NAME` chooses another.");
+}
+
+static int list_json(const model_row *m, int n, error *err)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < n; i++)
+		json_array_append_new(list, model_json(&m[i]));
+	return cmd_json(json_pack("{s:o}", "models", list), err);
+}
+
+int cmd_models(cli *c, error *err)
+{
+	model_row *m = NULL;
+	int n = 0, status = cli_open(c, err);
+
+	if (status || (status = store_list_models(&m, &n, c->f->lib, err)))
+		return status;
+	if (cli_has(c, OPT_JSON))
+		status = list_json(m, n, err);
+	else if (n)
+		list_table(m, n);
+	else
+		puts("There is no model yet: `folio model get` fetches the default one (94 MB), `folio model add FILE.gguf` adds yours.");
+	model_rows_free(m, n);
+	return status;
+}
+
+/* What became of a model, as JSON or as a sentence; frees the row. */
+static int tell_model(cli *c, model_row *m, const char *what, error *err)
+{
+	int status = 0;
+
+	if (cli_has(c, OPT_JSON))
+		status = cmd_json(model_json(m), err);
+	else
+		cmd_say(c, "%s %s%s.", m->name, what, m->is_default ? "; it is the default" : "");
+	model_row_free(m);
+	return status;
+}
+
+/* Only reached by a word that is none of the model commands. */
+int cmd_model(cli *c, error *err)
+{
+	return error_set(err, ERR_ARG, "there is no `folio model %s`: say add, get, use or remove", c->arg[0]);
+}
+
+int cmd_model_add(cli *c, error *err)
+{
+	model_row m;
+	int status = cli_open(c, err);
+
+	if (!status)
+		status = models_add(&m, c->f, c->arg[0], c->value[OPT_NAME], err);
+	return status ? status : tell_model(c, &m, "is in the library", err);
+}
+
+int cmd_model_get(cli *c, error *err)
+{
+	model_row m;
+	bool fetched;
+	int status = cli_open(c, err);
+
+	if (!status)
+		status = models_get(&m, &fetched, c->f, c->arg[0], cli_has(c, OPT_QUIET), c->p.stop, err);
+	return status ? status : tell_model(c, &m, fetched ? "was fetched and checked" : "is here already, whole", err);
+}
+
+int cmd_model_use(cli *c, error *err)
+{
+	model_row m;
+	int status = cli_open(c, err);
+
+	if (status || (status = store_find_model(&m, c->f->lib, c->arg[0], err)))
+		return status;
+	if ((status = store_use_model(c->f->lib, m.id, err))) {
+		model_row_free(&m);
+		return status;
+	}
+	m.is_default = true;
+	return tell_model(c, &m, "will be used", err);
+}
+
+int cmd_model_remove(cli *c, error *err)
+{
+	str bytes = STR_INIT;
+	int64_t freed;
+	int status = cli_open(c, err);
+
+	if (status || (status = models_remove(c->f, c->arg[0], &freed, err)))
+		return status;
+	show_put_bytes(&bytes, freed);
+	if (cli_has(c, OPT_JSON))
+		status = cmd_json(json_pack("{s:o, s:I}", "removed", cmd_text(c->arg[0]), "freed_bytes", (json_int_t)freed), err);
+	else if (freed)
+		cmd_say(c, "%s was removed with its file, %s.", c->arg[0], str_text(&bytes));
+	else
+		cmd_say(c, "%s was removed from the library; its file stays.", c->arg[0]);
+	str_free(&bytes);
+	return status;
+}
