@@ -9,8 +9,11 @@
 
 const float context_share[CONTEXT_CURVE] = { 0, .005f, .01f, .02f, .04f, .08f, .12f, .18f, .25f, .35f, .5f, .7f, 1 };
 
-/* Level-2 and level-1 centroids as a share of the body's keys. */
-static const double SHARE2 = 0.05, SHARE1 = 0.01;
+/* Level-2 and level-1 centroids as a share of the body's keys. The paper's 5 % and 1 %
+ * lose more: KL to dense on three dev articles at 1/8 and 1/16 of the keys, centroids
+ * counted, was 0.23 and 0.30 with them, 0.06 and 0.12 with 10 % and 1 %, 0.046 and
+ * 0.115 with 10 % and 2 %. Level 1 keeps the finer level from being read whole. */
+static const double SHARE2 = 0.10, SHARE1 = 0.02;
 
 /* What a context built here owns; a loaded one owns nothing but its head table. */
 typedef struct {

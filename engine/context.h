@@ -5,8 +5,8 @@
  *   sinks    the first tokens                    always attended
  *   body     everything between, n = N - sinks - window keys, clustered
  *   window   the last tokens before the question always attended
- * Body keys are grouped by spherical k-means into k2 level-2 clusters, whose
- * centroids are grouped into k1 level-1 clusters. K and V rows are permuted so
+ * Body keys are grouped by spherical k-means into k2 level-2 clusters (10 % of the
+ * keys), whose centroids are grouped into k1 level-1 clusters (2 %). K and V rows are permuted so
  * that each level-1 cluster, and in it each level-2 cluster, is one contiguous
  * range of slots. Keys are stored after RoPE: the position is in the key, order
  * does not matter.

@@ -11,8 +11,9 @@ enum {
 	/* Live keys and values lie in chunks of this many tokens, so memory grows
 	 * without copying; a block of the forward pass never straddles two. */
 	CHUNK = 512,
-	/* Tokens that share one selection of the stored context. */
-	LOOKUP_TOKENS = 16,
+	/* Tokens that share one selection of the stored context. One each is a little
+	 * truer (KL at 1/8 0.23 instead of 0.25 for 16), but shares no loads. */
+	LOOKUP_TOKENS = 8,
 };
 
 /* Queries kept for calibration while the observation window is evaluated again. */
