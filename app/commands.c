@@ -64,7 +64,8 @@ const cli_command cli_commands[] = {
 	  MACHINE | WORK | BIT(BUDGET) | BIT(CALIBRATION) | BIT(CONTEXT) | BIT(TOKENS) | BIT(REPEATS), cmd_bench },
 	{ "tokens", "FILE", 1, 1, "Print a file's token ids",
 	  "The file is taken as a document's text: nothing in it becomes a special token, and no\n"
-	  "beginning-of-text token is added. FILE - is standard input.",
+	  "beginning-of-text token is added. FILE - is standard input. --model may name a file that\n"
+	  "holds a vocabulary alone: a GGUF without weights, or a tokenizer.model.",
 	  MACHINE | BIT(MODEL) | BIT(COUNT) | BIT(LINES), cmd_tokens },
 	{ "help", "[COMMAND...]", 0, 2, "Show help about folio or a command",
 	  "--names prints the commands, or the options of a command, one a line, for the shell.",
