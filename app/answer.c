@@ -249,7 +249,7 @@ static int keep_turn(const answer *a, reading *r, const char *question, int64_t 
 	json_t *set = json_pack("{s:s, s:f, s:f, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:f, s:f}", "model", r->f->model.name ? r->f->model.name : "",
 	                        "budget_asked", a->budget_asked, "budget_read", a->budget_read, "calibration",
 	                        c->calib == CALIBRATION_ERROR ? "error" : "threshold", "style", chat_style_name(c->style),
-	                        "temperature", (double)c->sampler.temperature, "section", a->section, "reused_tokens",
+	                        "temperature", (double)c->sampler.temperature, "section", a->section + 1, "reused_tokens",
 	                        a->reused_tokens, "prompt_tokens", a->prompt_tokens, "answer_tokens", a->answer_tokens,
 	                        "first_token_ms", a->first_token_ms, "tokens_per_s", a->tokens_per_s);
 	char *settings = set ? json_dumps(set, JSON_COMPACT) : NULL;

@@ -134,8 +134,8 @@ static int unknown_option(const char *word, error *err)
 	if (begins > 1)
 		return error_set(err, ERR_ARG, "--%s could be more than one option: type more of it", name);
 	const char *meant = nearest_option(name);
-	return error_set(err, ERR_ARG, "there is no option --%s%s%s", name, meant ? ": did you mean --" : "; `folio help` lists them",
-	                 meant ? meant : "");
+	return error_set(err, ERR_ARG, "there is no option --%s%s%s%s", name, meant ? ": did you mean --" : "; `folio help` lists them",
+	                 meant ? meant : "", meant ? "?" : "");
 }
 
 static int missing_value(int value, error *err)
@@ -279,6 +279,17 @@ int cli_open(cli *c, error *err)
 
 /* ---- help ---- */
 
+/* Left column and what it means; on a line of its own when it is too long for that. */
+static void help_pair(FILE *to, const char *left, const char *help)
+{
+	enum { LEFT = 26 };
+
+	if (strlen(left) > LEFT)
+		fprintf(to, "  %s\n  %-*s %s\n", left, LEFT, "", help);
+	else
+		fprintf(to, "  %-*s %s\n", LEFT, left, help);
+}
+
 static void help_option(FILE *to, const cli_option *o)
 {
 	str left = STR_INIT;
@@ -290,7 +301,7 @@ static void help_option(FILE *to, const cli_option *o)
 	str_putf(&left, "--%s", o->name);
 	if (o->value)
 		str_putf(&left, *o->value == '[' ? "%s" : " %s", o->value);
-	fprintf(to, "  %-26s %s\n", str_text(&left), o->help);
+	help_pair(to, str_text(&left), o->help);
 	str_free(&left);
 }
 
@@ -316,7 +327,7 @@ static void help_folio(FILE *to)
 	for (const cli_command *k = cli_commands; k->name; k++) {
 		str left = STR_INIT;
 		str_putf(&left, "%s%s%s", k->name, *k->args ? " " : "", k->args);
-		fprintf(to, "  %-26s %s\n", str_text(&left), k->help);
+		help_pair(to, str_text(&left), k->help);
 		str_free(&left);
 	}
 	fputs("\nDOC is a path, a name, an id, or the beginning of a name. `folio COMMAND --help` tells\n"

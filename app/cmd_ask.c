@@ -20,6 +20,22 @@ static void put_place(str *out, const source *s, int sections)
 		str_putf(out, "  section %d of %d", s->section + 1, sections);
 }
 
+/* Code and verse keep their lines, text that is one long line a paragraph is wrapped. */
+static void put_passage(str *out, const char *text, int width)
+{
+	int longest = 0;
+
+	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		int columns = show_columns(p, strcspn(p, "\n"));
+		if (columns > longest)
+			longest = columns;
+	}
+	if (longest <= width - 8)
+		show_put_lines(out, text, 4, width, 6);
+	else
+		show_put_wrapped(out, text, 4, width, 4);
+}
+
 void cmd_show_sources(FILE *to, const answer *a)
 {
 	str s = STR_INIT;
@@ -32,7 +48,7 @@ void cmd_show_sources(FILE *to, const answer *a)
 		str_putf(&s, "%2d  ", i + 1);
 		put_place(&s, src, a->sections);
 		str_putf(&s, "  %.0f %%\n", 100 * src->score);
-		show_put_wrapped(&s, src->text, 4, show_width(to) < 100 ? show_width(to) : 100, 4);
+		put_passage(&s, src->text, show_width(to) < 100 ? show_width(to) : 100);
 		show_text(to, str_text(&s), s.len);
 	}
 	str_free(&s);

@@ -34,9 +34,14 @@ int cmd_config(cli *c, error *err)
 {
 	config cfg;
 	str text = STR_INIT;
-	int status = load(&cfg, c, err);
+	int status;
 
-	if (status)
+	if (cli_has(c, OPT_NAMES)) {
+		for (int i = 0; config_key(i); i++)
+			puts(config_key(i));
+		return 0;
+	}
+	if ((status = load(&cfg, c, err)))
 		return status;
 	if (cli_has(c, OPT_JSON))
 		status = cmd_json(settings_json(&cfg), err);

@@ -49,6 +49,9 @@ int cmd_models(cli *c, error *err)
 		return status;
 	if (cli_has(c, OPT_JSON))
 		status = list_json(m, n, err);
+	else if (cli_has(c, OPT_NAMES))
+		for (int i = 0; i < n; i++)
+			show_line(stdout, "%s", m[i].name);
 	else if (n)
 		list_table(m, n);
 	else

@@ -134,7 +134,7 @@ static int open_path(cli *c, const char *path, error *err)
 	json_t *owner;
 	const json_t *samples = sample_questions(&owner, path);
 	read_result r;
-	int status = cmd_read(&r, c, path, NULL, NULL, READ_AT_ONCE, err);
+	int status = cmd_read(&r, c, path, NULL, NULL, READ_ASK_IF_LONG, err);
 
 	if (!status) {
 		status = talk(c, &r.row, samples, err);

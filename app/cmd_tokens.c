@@ -78,7 +78,7 @@ static int print(cli *c, const tokenizer *tok, const str *text, error *err)
 	return status;
 }
 
-/* Only the vocabulary is needed, so neither weights are hashed nor threads started. */
+/* Only the vocabulary is needed: files of a vocabulary alone will do, too. */
 int cmd_tokens(cli *c, error *err)
 {
 	model_row row = { 0 };
@@ -89,7 +89,7 @@ int cmd_tokens(cli *c, error *err)
 
 	if (status || (status = file_read(&text, c->arg[0], UINT32_MAX, err)) ||
 	    (status = models_find(&row, c->f, c->f->cfg.model, err)) ||
-	    (status = model_open(&m, row.path, row.fingerprint[0] ? row.fingerprint : "unhashed", err)) ||
+	    (status = model_open_vocabulary(&m, row.path, err)) ||
 	    (status = tokenizer_open(&tok, &m->vocab, err)))
 		goto out;
 	status = print(c, tok, &text, err);

@@ -36,7 +36,7 @@ const cli_command cli_commands[] = {
 	  "Checks the catalogue, every checksum of every stored context, and whether the documents\n"
 	  "have changed on disk since they were read. Exit code 6 when there is damage.",
 	  WORK | MACHINE, cmd_verify },
-	{ "models", "", 0, 0, "List the models", "", MACHINE, cmd_models },
+	{ "models", "", 0, 0, "List the models", "", MACHINE | BIT(NAMES), cmd_models },
 	{ "model", "add|get|use|remove ...", 1, -1, "Add, fetch, choose or forget a model",
 	  "See `folio model add --help`, `folio model get --help`, `folio model use --help` and\n"
 	  "`folio model remove --help`.", MACHINE | BIT(NAME) | BIT(QUIET), cmd_model },
@@ -52,7 +52,7 @@ const cli_command cli_commands[] = {
 	  "Its file stays where it is, but for one that `folio model get` has fetched.",
 	  MACHINE | BIT(QUIET), cmd_model_remove },
 	{ "config", "", 0, 0, "Show the settings", "Built in, then the file, then FOLIO_* variables, then options.",
-	  MACHINE, cmd_config },
+	  MACHINE | BIT(NAMES), cmd_config },
 	{ "config get", "KEY", 1, 1, "Show one setting", "", MACHINE, cmd_config_get },
 	{ "config set", "KEY VALUE", 2, 2, "Write a setting into the file, keeping its comments", "",
 	  MACHINE | BIT(QUIET), cmd_config_set },
@@ -64,8 +64,11 @@ const cli_command cli_commands[] = {
 	  MACHINE | WORK | BIT(BUDGET) | BIT(CALIBRATION) | BIT(CONTEXT) | BIT(TOKENS) | BIT(REPEATS), cmd_bench },
 	{ "tokens", "FILE", 1, 1, "Print a file's token ids",
 	  "The file is taken as a document's text: nothing in it becomes a special token, and no\n"
-	  "beginning-of-text token is added. FILE - is standard input.",
+	  "beginning-of-text token is added. FILE - is standard input. --model may name a file that\n"
+	  "holds a vocabulary alone: a GGUF without weights, or a tokenizer.model.",
 	  MACHINE | BIT(MODEL) | BIT(COUNT) | BIT(LINES), cmd_tokens },
-	{ "help", "[COMMAND...]", 0, 2, "Show help about folio or a command", "", 0, cmd_help },
+	{ "help", "[COMMAND...]", 0, 2, "Show help about folio or a command",
+	  "--names prints the commands, or the options of a command, one a line, for the shell.",
+	  BIT(NAMES), cmd_help },
 	{ 0 },
 };

