@@ -20,8 +20,18 @@ static void put_place(str *out, const source *s, int sections)
 		str_putf(out, "  section %d of %d", s->section + 1, sections);
 }
 
+static bool is_prose(const char *path)
+{
+	static const char *const prose[] = { "", "txt", "text", "md", "markdown", "rst" };
+
+	for (size_t i = 0; i < sizeof(prose) / sizeof(*prose); i++)
+		if (strcasecmp(path_extension(path), prose[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Code and verse keep their lines, text that is one long line a paragraph is wrapped. */
-static void put_passage(str *out, const char *text, int width)
+static void put_passage(str *out, const char *path, const char *text, int width)
 {
 	int longest = 0;
 
@@ -30,7 +40,7 @@ static void put_passage(str *out, const char *text, int width)
 		if (columns > longest)
 			longest = columns;
 	}
-	if (longest <= width - 8)
+	if (longest <= width - 8 || !is_prose(path))
 		show_put_lines(out, text, 4, width, 6);
 	else
 		show_put_wrapped(out, text, 4, width, 4);
@@ -48,7 +58,7 @@ void cmd_show_sources(FILE *to, const answer *a)
 		str_putf(&s, "%2d  ", i + 1);
 		put_place(&s, src, a->sections);
 		str_putf(&s, "  %.0f %%\n", 100 * src->score);
-		put_passage(&s, src->text, show_width(to) < 100 ? show_width(to) : 100);
+		put_passage(&s, src->path, src->text, show_width(to) < 100 ? show_width(to) : 100);
 		show_text(to, str_text(&s), s.len);
 	}
 	str_free(&s);

@@ -9,6 +9,7 @@
 #define REDRAW_S 0.2 /* on a terminal; what is over sooner is not shown at all */
 #define PLAIN_S  5.0 /* otherwise */
 #define RATE_S   0.5 /* a rate over less says nothing */
+#define SHORT_S  1.0 /* a stage not worth a line of its own */
 
 void progress_show_init(progress_show *s, FILE *to, bool quiet)
 {
@@ -97,17 +98,33 @@ static void draw(progress_show *s, double now)
 	str_free(&cut);
 }
 
+static bool is_main(const progress_event *e)
+{
+	return e->unit && strcmp(e->unit, "tokens") == 0;
+}
+
 static void begin(progress_show *s, const progress_event *e, double now)
 {
-	/* Another stage begins only when the one before is whole, told so or not. */
-	if (s->stage && strcmp(s->stage, e->stage))
-		s->done = s->total;
-	progress_show_end(s);
-	s->stage = e->stage;
-	s->base = e->done;
-	s->began = now;
-	s->said = 0;
+	bool again = s->main_stage && strcmp(s->main_stage, e->stage) == 0 && e->done >= s->main_base;
+
+	if (!s->stage)
+		s->said = now;
+	s->stage = again ? s->main_stage : e->stage;
+	s->began = again ? s->main_began : now;
+	s->base = again ? s->main_base : e->done;
 	snprintf(s->unit, sizeof(s->unit), "%s", e->unit ? e->unit : "");
+	if (is_main(e) && !again) {
+		s->main_stage = e->stage;
+		s->main_began = s->began;
+		s->main_base = s->base;
+	}
+}
+
+/* Without a terminal a stage that was over at once is not worth a line. */
+static void finish_stage(progress_show *s, double now)
+{
+	if (!s->terminal && s->stage && now - s->began >= SHORT_S)
+		draw(s, now);
 }
 
 void progress_show_report(void *ud, const progress_event *e)
@@ -117,11 +134,17 @@ void progress_show_report(void *ud, const progress_event *e)
 
 	if (s->quiet)
 		return;
-	if (!s->stage || strcmp(s->stage, e->stage) || e->done < s->done)
+	if (!s->stage || strcmp(s->stage, e->stage) || e->done < s->done) {
+		/* Another stage begins only when the one before is whole, told so or not. */
+		if (s->stage && s->stage != s->main_stage)
+			s->done = s->total;
+		if (s->stage != s->main_stage || s->done == s->total)
+			finish_stage(s, now);
 		begin(s, e, now);
+	}
 	s->done = e->done;
 	s->total = e->total;
-	if (now - (s->said ? s->said : s->began) >= (s->terminal ? REDRAW_S : PLAIN_S))
+	if (now - s->said >= (s->terminal ? REDRAW_S : PLAIN_S))
 		draw(s, now);
 }
 
@@ -129,12 +152,11 @@ void progress_show_end(progress_show *s)
 {
 	double now = clock_s();
 
-	/* Without a terminal a short stage is not worth a line. */
-	if (s->stage && !s->quiet && (s->said || (!s->terminal && now - s->began >= 2 * RATE_S)))
+	if (!s->quiet)
+		finish_stage(s, now);
+	if (s->open)
 		draw(s, now);
 	if (s->open)
 		fputc('\n', s->to);
-	s->open = false;
-	s->stage = NULL;
-	s->done = s->total = 0;
+	*s = (progress_show){ .to = s->to, .quiet = s->quiet, .terminal = s->terminal };
 }

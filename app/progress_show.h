@@ -14,10 +14,16 @@ typedef struct {
 	bool quiet, terminal;
 	const char *stage; /* the one that runs; NULL: none */
 	char unit[16];
-	double began, said; /* clock_s of the stage's first report, of the last one shown */
+	double began;       /* clock_s of the stage's first report */
 	int64_t base;       /* done at the stage's first report */
 	int64_t done, total;
+	double said;        /* clock_s of the last line or redrawing, of the work's begin at first */
 	bool open;          /* a line stands that has no newline yet */
+	/* The stage that counts tokens comes back for every section of a document. Its
+	 * rate goes over all that was done since, so that the time left is honest. */
+	const char *main_stage;
+	double main_began;
+	int64_t main_base;
 } progress_show;
 
 void progress_show_init(progress_show *s, FILE *to, bool quiet);

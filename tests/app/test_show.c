@@ -153,6 +153,32 @@ static void quiet_progress_says_nothing(void **state)
 	fclose(f);
 }
 
+static void sections_share_one_rate(void **state)
+{
+	static const progress_event all[] = {
+		{ "reading", "tokens", 10, 100, 10 }, { "reading", "tokens", 50, 100, 10 },
+		{ "clustering", "layers", 1, 4, 0 }, { "reading", "tokens", 60, 100, 10 },
+	};
+	progress_show p;
+	FILE *f = tmpfile();
+
+	(void)state;
+	progress_show_init(&p, f, false);
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		progress_show_report(&p, &all[i]);
+	assert_string_equal(p.stage, "reading");
+	assert_int_equal(p.base, 10);
+	assert_int_equal(p.done, 60);
+	progress_show_end(&p);
+	assert_null(p.stage);
+	/* Other work begins anew. */
+	progress_show_report(&p, &all[3]);
+	assert_int_equal(p.base, 60);
+	progress_show_end(&p);
+	assert_int_equal(ftell(f), 0); /* all of it was over at once */
+	fclose(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +189,7 @@ int main(void)
 		cmocka_unit_test(tables_align),
 		cmocka_unit_test(progress_is_one_line),
 		cmocka_unit_test(quiet_progress_says_nothing),
+		cmocka_unit_test(sections_share_one_rate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
