@@ -230,24 +230,24 @@ static int list_spans(attention_span *span, const layer_work *lw, int kv_head, i
 			int lookup = from / LOOKUP_TOKENS;
 			const key_range *r = ranges_of(lw, kv_head, lookup);
 			for (int i = 0; i < found_of(lw, kv_head, lookup)->ranges; i++)
-				span[n++] = (attention_span){ h->k + (size_t)r[i].from * hd, h->v + (size_t)r[i].from * hd, r[i].n, -1 };
+				span[n++] = (attention_span){ h->k + (size_t)r[i].from * hd, h->v + (size_t)r[i].from * hd, r[i].n, -1, false };
 		}
-		span[n++] = (attention_span){ h->edge_k, h->edge_v, s->ctx->sinks + s->ctx->window, -1 };
+		span[n++] = (attention_span){ h->edge_k, h->edge_v, s->ctx->sinks + s->ctx->window, -1, false };
 	}
 	int now = s->live / CHUNK;
 	for (int c = 0; c <= now; c++) {
-		const f16 *k = chunk_rows(s, c, lw->layer, 0, kv_head), *v = chunk_rows(s, c, lw->layer, 1, kv_head);
+		const void *k = chunk_bytes(s, c, lw->layer, 0, kv_head), *v = chunk_bytes(s, c, lw->layer, 1, kv_head);
 		if (c < now)
-			span[n++] = (attention_span){ k, v, CHUNK, -1 };
+			span[n++] = (attention_span){ k, v, CHUNK, -1, s->wide };
 		else
-			span[n++] = (attention_span){ k, v, s->live % CHUNK + lw->n, s->live % CHUNK + from };
+			span[n++] = (attention_span){ k, v, s->live % CHUNK + lw->n, s->live % CHUNK + from, s->wide };
 	}
 	return n;
 }
 
 /* Narrow the list to one of several parts with about equally many keys. The causal
  * span stays whole, in the last part: cut, its first rows could see nothing. */
-static int part_of_spans(attention_span *span, int n, int part, int parts, size_t hd)
+static int part_of_spans(attention_span *span, int n, int part, int parts, int hd)
 {
 	int64_t total = 0, at = 0;
 	int kept = 0;
@@ -260,7 +260,8 @@ static int part_of_spans(attention_span *span, int n, int part, int parts, size_
 		at += span[i].n;
 		if (a >= b)
 			continue;
-		span[kept++] = (attention_span){ span[i].k + (size_t)a * hd, span[i].v + (size_t)a * hd, (int)(b - a), -1 };
+		span[kept++] = (attention_span){ attention_row(&span[i], span[i].k, (int)a, hd), attention_row(&span[i], span[i].v, (int)a, hd),
+		                                 (int)(b - a), -1, span[i].wide };
 	}
 	if (part == parts - 1)
 		span[kept++] = span[n - 1];
@@ -284,7 +285,7 @@ static void attention_item(void *ud, int item, int who)
 	gather(w->q, s, kv_head, from, n);
 	int spans = list_spans(w->span, lw, kv_head, from);
 	if (lw->splits > 1)
-		spans = part_of_spans(w->span, spans, split, lw->splits, (size_t)hd);
+		spans = part_of_spans(w->span, spans, split, lw->splits, hd);
 	attention_state_init(st, s->am->state + slot * lw->state_each, n * group, hd, group);
 	cpu_attention(st, w->q, w->span, spans, scale_of(s), w->attention);
 }

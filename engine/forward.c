@@ -24,7 +24,16 @@ static void store_kv(session *s, int layer, int n)
 	size_t hd = (size_t)p->head_dim;
 	int chunk = s->live / CHUNK, at = s->live % CHUNK;
 
-	for (int h = 0; h < p->kv_heads; h++) {
+	for (int h = 0; s->wide && h < p->kv_heads; h++) {
+		float *k = (float *)chunk_bytes(s, chunk, layer, 0, h) + (size_t)at * hd;
+		float *v = (float *)chunk_bytes(s, chunk, layer, 1, h) + (size_t)at * hd;
+		for (int t = 0; t < n; t++) {
+			size_t from = ((size_t)t * (size_t)p->kv_heads + (size_t)h) * hd;
+			memcpy(k + (size_t)t * hd, s->b.k + from, hd * sizeof(float));
+			memcpy(v + (size_t)t * hd, s->b.v + from, hd * sizeof(float));
+		}
+	}
+	for (int h = 0; !s->wide && h < p->kv_heads; h++) {
 		f16 *k = chunk_rows(s, chunk, layer, 0, h) + (size_t)at * hd;
 		f16 *v = chunk_rows(s, chunk, layer, 1, h) + (size_t)at * hd;
 		for (int t = 0; t < n; t++) {

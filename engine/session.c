@@ -1,5 +1,6 @@
 #include "engine/session_impl.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,14 @@ int session_set_budget(session *s, double budget, calibration c, error *err)
 	return s->ctx ? plan_budget(s->rule, s->ctx, budget, c, err) : 0;
 }
 
+int session_use_f32(session *s, error *err)
+{
+	if (s->ctx || s->chunks)
+		return error_set(err, ERR_ARG, "f32 keys are for a new session without a stored context");
+	s->wide = true;
+	return 0;
+}
+
 int session_context_tokens(const session *s)
 {
 	return s->ctx ? s->ctx->tokens : 0;
@@ -133,7 +142,7 @@ static int reserve_live(session *s, int n, error *err)
 		return error_set(err, ERR_ARG, "%d tokens do not fit: there is room for %d after the %d of the stored context",
 		                 n, s->max_live, session_context_tokens(s));
 	while (s->chunks * CHUNK < n) {
-		f16 *c = mem_aligned(floats, sizeof(f16));
+		f16 *c = mem_aligned(floats, s->wide ? sizeof(float) : sizeof(f16));
 		if (!c)
 			return error_nomem(err, "the keys and values of the text");
 		s->chunk[s->chunks++] = c;
@@ -253,12 +262,13 @@ static void copy_kv(const session *s, int from, int n, f16 *buf, bool into_sessi
 
 void session_kv_get(const session *s, int from, int n, void *buf)
 {
+	assert(!s->wide);
 	copy_kv(s, from, n, buf, false);
 }
 
 int session_kv_put(session *s, const int *id, int n, const void *buf, error *err)
 {
-	int status = check_ids(s, id, n, err);
+	int status = s->wide ? error_set(err, ERR_ARG, "a session with f32 keys takes no stored ones") : check_ids(s, id, n, err);
 
 	if (!status)
 		status = reserve_live(s, s->live + n, err);

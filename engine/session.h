@@ -28,6 +28,11 @@ void session_close(session *s); /* NULL is fine */
  * with the next token. */
 int session_set_budget(session *s, double budget, calibration c, error *err);
 
+/* Keep the keys and values of live tokens in f32 instead of f16, twice the memory: for
+ * holding the engine against references. Before the first token, without a stored
+ * context; such a session can be evaluated and rewound, nothing else. */
+int session_use_f32(session *s, error *err);
+
 int session_context_tokens(const session *s); /* of the stored context */
 int session_live_tokens(const session *s);
 

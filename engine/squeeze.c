@@ -46,6 +46,8 @@ int session_squeeze(context **out, session *s, uint64_t seed, const progress *p,
 	int status;
 
 	*out = NULL;
+	if (s->wide)
+		return error_set(err, ERR_ARG, "a session with f32 keys cannot be squeezed");
 	if (s->ctx)
 		return error_set(err, ERR_ARG, "this text already builds on a stored context and cannot be squeezed again");
 	if (!s->live)

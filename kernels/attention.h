@@ -11,7 +11,8 @@
  * Rows are [tokens, group]: the group query heads that share one KV head lie next
  * to each other for each token, row r belongs to token r / group.
  *
- * q: [rows, dim] f32, already rotated, not scaled. k, v: [n, dim] f16, rows packed.
+ * q: [rows, dim] f32, already rotated, not scaled. k, v: [n, dim] f16, rows packed
+ * (f32 for sessions that are held against references).
  * f32 accumulation; agreement with the reference 2e-5 absolute + 2e-5 relative
  * for values of order 1. dim is a multiple of 2, any size up to 256 must work,
  * 64, 80, 96, 128, 256 are the ones to be fast for. */
@@ -19,16 +20,26 @@
 #ifndef KERNELS_ATTENTION_H
 #define KERNELS_ATTENTION_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/error.h"
 #include "kernels/half.h"
 
 typedef struct {
-	const f16 *k, *v; /* [n, dim] */
+	const void *k, *v; /* [n, dim] f16, or f32 if wide */
 	int n;
 	/* -1: every row sees all n keys. Otherwise the span is causal: token t sees
 	 * keys 0 .. first_visible + t, so first_visible is the key index of token 0. */
 	int first_visible;
+	bool wide;
 } attention_span;
+
+/* Key or value j of a span with rows of dim elements. */
+static inline const void *attention_row(const attention_span *s, const void *rows, int j, int dim)
+{
+	return (const char *)rows + (size_t)j * (size_t)dim * (s->wide ? sizeof(float) : sizeof(f16));
+}
 
 typedef struct {
 	int rows, dim, group;

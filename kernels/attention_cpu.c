@@ -47,13 +47,14 @@ void cpu_attention(attention_state *s, const float *q, const attention_span *spa
 		 * hidden one on the tile belongs to this span alone. */
 		int free_to_all = causal ? (span[i].first_visible + 1 < n ? span[i].first_visible + 1 : n) : n;
 		for (int j = 0; j < n; j++) {
-			if (j == free_to_all || t.n == ATTENTION_TILE) {
+			if (j == free_to_all || t.n == ATTENTION_TILE || t.wide != span[i].wide) {
 				tile_done(s, q, &t, scale, scratch);
+				t.wide = span[i].wide;
 				t.causal = j >= free_to_all;
 				t.visible = span[i].first_visible - j;
 			}
-			t.k[t.n] = span[i].k + (size_t)j * (size_t)dim;
-			t.v[t.n++] = span[i].v + (size_t)j * (size_t)dim;
+			t.k[t.n] = attention_row(&span[i], span[i].k, j, dim);
+			t.v[t.n++] = attention_row(&span[i], span[i].v, j, dim);
 		}
 		if (n > free_to_all) {
 			tile_done(s, q, &t, scale, scratch);

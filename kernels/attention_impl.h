@@ -16,9 +16,9 @@ enum {
 /* A tile of up to 64 keys gathered from spans. In a causal one token t sees the
  * first visible + t + 1 of them, which may be none. */
 typedef struct {
-	const f16 *k[ATTENTION_TILE], *v[ATTENTION_TILE];
+	const void *k[ATTENTION_TILE], *v[ATTENTION_TILE];
 	int n, visible;
-	bool causal;
+	bool causal, wide;
 } attention_tile;
 
 /* How many keys of the tile row r sees. */

@@ -11,6 +11,17 @@ enum { CV = 4 }; /* vectors a strip of 6 rows keeps in registers beside its oper
 enum { CV = 2 };
 #endif
 
+/* Elements d .. d + VLEN of a key or value row, and one of them. */
+static inline vf load(const void *row, int d, bool wide)
+{
+	return wide ? vf_load((const float *)row + d) : vf_load_f16((const f16 *)row + d);
+}
+
+static inline float load_one(const void *row, int d, bool wide)
+{
+	return wide ? ((const float *)row)[d] : f16_to_f32(((const f16 *)row)[d]);
+}
+
 /* ---- many rows: the tile is unpacked once for all of them ---- */
 
 /* kt: [dim, TILE], vals: [TILE, dim]; keys beyond n are zero. */
@@ -25,12 +36,12 @@ static void unpack(float *kt, float *vals, const attention_tile *t, int dim)
 			continue;
 		}
 		for (; d + VLEN <= dim; d += VLEN) {
-			vf_store(row + d, vf_load_f16(t->k[j] + d));
-			vf_store(vals + j * dim + d, vf_load_f16(t->v[j] + d));
+			vf_store(row + d, load(t->k[j], d, t->wide));
+			vf_store(vals + j * dim + d, load(t->v[j], d, t->wide));
 		}
 		for (; d < dim; d++) {
-			row[d] = f16_to_f32(t->k[j][d]);
-			vals[j * dim + d] = f16_to_f32(t->v[j][d]);
+			row[d] = load_one(t->k[j], d, t->wide);
+			vals[j * dim + d] = load_one(t->v[j], d, t->wide);
 		}
 		for (d = 0; d < dim; d++)
 			kt[d * TILE + j] = row[d];
@@ -169,7 +180,7 @@ void ISA_NAME(attention_many)(attention_state *s, const float *q, const attentio
 /* ---- few rows: keys are converted as they are used, several rows share a load ---- */
 
 static inline __attribute__((always_inline)) void score_keys(float p[][TILE], const float *q, const attention_tile *t,
-                                                             int dim, const int rows)
+                                                             int dim, const int rows, const bool wide)
 {
 	for (int j = 0; j < t->n; j++) {
 		vf s[ATTENTION_FEW];
@@ -177,21 +188,21 @@ static inline __attribute__((always_inline)) void score_keys(float p[][TILE], co
 		for (int r = 0; r < rows; r++)
 			s[r] = vf_set(0);
 		for (; d + VLEN <= dim; d += VLEN) {
-			vf k = vf_load_f16(t->k[j] + d);
+			vf k = load(t->k[j], d, wide);
 			for (int r = 0; r < rows; r++)
 				s[r] += k * vf_load(q + r * dim + d);
 		}
 		for (int r = 0; r < rows; r++) {
 			float sum = vf_sum(s[r]);
 			for (int e = d; e < dim; e++)
-				sum += q[r * dim + e] * f16_to_f32(t->k[j][e]);
+				sum += q[r * dim + e] * load_one(t->k[j], e, wide);
 			p[r][j] = sum; /* exponentials() scales */
 		}
 	}
 }
 
 static inline __attribute__((always_inline)) void add_values(float *acc, float p[][TILE], const attention_tile *t,
-                                                             int dim, const int rows)
+                                                             int dim, const int rows, const bool wide)
 {
 	int d = 0;
 
@@ -200,7 +211,7 @@ static inline __attribute__((always_inline)) void add_values(float *acc, float p
 		for (int r = 0; r < rows; r++)
 			s[r] = vf_load(acc + r * dim + d);
 		for (int j = 0; j < t->n; j++) {
-			vf x = vf_load_f16(t->v[j] + d);
+			vf x = load(t->v[j], d, wide);
 			for (int r = 0; r < rows; r++)
 				s[r] += vf_set(p[r][j]) * x;
 		}
@@ -210,7 +221,7 @@ static inline __attribute__((always_inline)) void add_values(float *acc, float p
 	for (; d < dim; d++)
 		for (int r = 0; r < rows; r++)
 			for (int j = 0; j < t->n; j++)
-				acc[r * dim + d] += p[r][j] * f16_to_f32(t->v[j][d]);
+				acc[r * dim + d] += p[r][j] * load_one(t->v[j], d, wide);
 }
 
 static inline __attribute__((always_inline)) void few(attention_state *s, const float *q, const attention_tile *t,
@@ -218,7 +229,11 @@ static inline __attribute__((always_inline)) void few(attention_state *s, const 
 {
 	float p[ATTENTION_FEW][TILE] __attribute__((aligned(64)));
 
-	score_keys(p, q, t, s->dim, rows);
+	/* Two copies, so that the inner loops do not ask. */
+	if (t->wide)
+		score_keys(p, q, t, s->dim, rows, true);
+	else
+		score_keys(p, q, t, s->dim, rows, false);
 	for (int r = 0; r < rows; r++) {
 		int seen = attention_seen(t, r, s->group);
 		if (seen)
@@ -227,7 +242,10 @@ static inline __attribute__((always_inline)) void few(attention_state *s, const 
 			for (int j = 0; j < TILE; j++)
 				p[r][j] = 0.0f;
 	}
-	add_values(s->acc, p, t, s->dim, rows);
+	if (t->wide)
+		add_values(s->acc, p, t, s->dim, rows, true);
+	else
+		add_values(s->acc, p, t, s->dim, rows, false);
 }
 
 void ISA_NAME(attention_few)(attention_state *s, const float *q, const attention_tile *t, float scale)

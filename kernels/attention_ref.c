@@ -2,13 +2,21 @@
 
 #include <math.h>
 
-static double score(const float *q, const f16 *k, int dim, float scale)
+/* Element d of key or value j. */
+static double at(const attention_span *s, const void *rows, int j, int d, int dim)
 {
-	double s = 0;
+	const void *row = attention_row(s, rows, j, dim);
 
-	for (int i = 0; i < dim; i++)
-		s += (double)q[i] * f16_to_f32(k[i]);
-	return s * scale;
+	return s->wide ? ((const float *)row)[d] : f16_to_f32(((const f16 *)row)[d]);
+}
+
+static double score(const float *q, const attention_span *s, int j, int dim, float scale)
+{
+	double sum = 0;
+
+	for (int d = 0; d < dim; d++)
+		sum += q[d] * at(s, s->k, j, d, dim);
+	return sum * scale;
 }
 
 /* Two passes over the keys a row sees: the largest score, then the sums. What the
@@ -23,7 +31,7 @@ static void row(attention_state *s, int r, const float *q, const attention_span 
 		for (int i = 0; i < spans; i++) {
 			int n = span[i].first_visible < 0 ? span[i].n : span[i].first_visible + r / s->group + 1;
 			for (int j = 0; j < n && j < span[i].n; j++) {
-				double x = score(q, span[i].k + (size_t)j * (size_t)dim, dim, scale);
+				double x = score(q, &span[i], j, dim, scale);
 				if (pass == 0) {
 					if (!(x <= most)) /* a NaN sticks */
 						most = x;
@@ -32,7 +40,7 @@ static void row(attention_state *s, int r, const float *q, const attention_span 
 				double e = exp(x - most);
 				s->sum[r] += (float)e;
 				for (int d = 0; d < dim; d++)
-					acc[d] += (float)(e * f16_to_f32(span[i].v[(size_t)j * (size_t)dim + (size_t)d]));
+					acc[d] += (float)(e * at(&span[i], span[i].v, j, d, dim));
 			}
 			if (pass == 0 && i == spans - 1 && most != s->most[r]) {
 				double shrink = s->most[r] == -INFINITY ? 0 : exp(s->most[r] - most);

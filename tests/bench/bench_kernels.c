@@ -57,7 +57,7 @@ static void bench_attention(const char *name, int rows, int group, int dim, int 
 	for (size_t i = 0; i < (size_t)keys * (size_t)dim; i++)
 		k[i] = v[i] = f16_from_f32((float)((int)(i * 7919 % 1000) - 500) / 500);
 	for (int at = 0; at < keys; at += each)
-		span[spans++] = (attention_span){ k + at * dim, v + at * dim, keys - at < each ? keys - at : each, first_visible };
+		span[spans++] = (attention_span){ k + at * dim, v + at * dim, keys - at < each ? keys - at : each, first_visible, false };
 	for (int i = 0; i < 7; i++) {
 		attention_state s;
 		attention_state_init(&s, mem, rows, dim, group);

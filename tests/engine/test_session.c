@@ -49,7 +49,7 @@ static double log_sum(const float *x, int n)
 
 /* ---- stories15M against reference.json ---- */
 
-static double check_case(engine *e, const json_t *c)
+static double check_case(engine *e, const json_t *c, bool f32)
 {
 	const json_t *ids = json_object_get(c, "ids"), *top = json_object_get(c, "top5_logprobs");
 	int n = (int)json_array_size(ids), vocab = e->model->p.vocab, id[256];
@@ -62,6 +62,8 @@ static double check_case(engine *e, const json_t *c)
 	for (int i = 0; i < n; i++)
 		id[i] = (int)json_integer_value(json_array_get(ids, (size_t)i));
 	OK(session_open(&s, e, NULL, n, &err));
+	if (f32)
+		OK(session_use_f32(s, &err));
 	OK(session_eval(s, id, n, NULL, logits, NULL, &err));
 	for (size_t i = 0; i < json_array_size(top); i++) {
 		double lse = log_sum(logits + i * (size_t)vocab, vocab);
@@ -88,9 +90,10 @@ static void stories_match_float64(void **unused)
 
 	assert_true(json_array_size(cases) > 0);
 	for (size_t i = 0; i < json_array_size(cases); i++) {
-		double worst = check_case(e, json_array_get(cases, i));
-		print_message("case %zu: largest log-probability difference %.2g\n", i, worst);
-		assert_true(worst <= 4e-3);
+		double worst = check_case(e, json_array_get(cases, i), true), half = check_case(e, json_array_get(cases, i), false);
+		print_message("case %zu: largest log-probability difference %.2g, with f16 keys %.2g\n", i, worst, half);
+		assert_true(worst <= 1e-4);
+		assert_true(half <= 5e-3);
 	}
 	json_decref(j);
 	engine_close(e);

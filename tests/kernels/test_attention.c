@@ -89,9 +89,9 @@ static void spans_of_all_lengths(void **unused)
 				attention_span span[40];
 				static const int len[] = { 1, 2, 0, 63, 5, 64, 65, 3, 40, 1, 130 };
 				for (; n < 11; at += len[n++])
-					span[n] = (attention_span){ k + at * dim, v + at * dim, len[n], -1 };
+					span[n] = (attention_span){ k + at * dim, v + at * dim, len[n], -1, false };
 				/* live keys, causal: 20 before the block, then the block's own */
-				span[n++] = (attention_span){ k + at * dim, v + at * dim, 20 + tokens[t], 20 };
+				span[n++] = (attention_span){ k + at * dim, v + at * dim, 20 + tokens[t], 20, false };
 				check(tokens[t], 3, dim, span, n, (uint64_t)(d * 10 + t));
 				check(tokens[t], 1, dim, span, n, (uint64_t)(d * 10 + t));
 			}
@@ -106,9 +106,9 @@ static void causal_from_nothing(void **unused)
 	f16 *k = any_halves(&r, 300 * 64), *v = any_halves(&r, 300 * 64);
 
 	EACH_ISA(i) {
-		attention_span span[2] = { { k, v, 0, -1 }, { k, v, 200, 0 } };
+		attention_span span[2] = { { k, v, 0, -1, false }, { k, v, 200, 0, false } };
 		check(200, 3, 64, span, 2, 1);
-		span[1] = (attention_span){ k, v, 299, 99 };
+		span[1] = (attention_span){ k, v, 299, 99, false };
 		check(200, 2, 64, span, 2, 2);
 	}
 	free(k);
@@ -124,12 +124,28 @@ static void large_scores(void **unused)
 	for (int i = 0; i < 64; i++) /* one key a hundred times stronger than the rest */
 		k[150 * 64 + i] = f16_from_f32(100 * f16_to_f32(k[150 * 64 + i]));
 	EACH_ISA(i) {
-		attention_span span[2] = { { k, v, 100, -1 }, { k + 100 * 64, v + 100 * 64, 100, -1 } };
+		attention_span span[2] = { { k, v, 100, -1, false }, { k + 100 * 64, v + 100 * 64, 100, -1, false } };
 		check(7, 3, 64, span, 2, 3);
 		check(1, 3, 64, span, 2, 4);
 	}
 	free(k);
 	free(v);
+}
+
+static void wide_keys_beside_narrow_ones(void **unused)
+{
+	(void)unused;
+	rng r = { 13 };
+	f16 *k = any_halves(&r, 100 * 80), *v = any_halves(&r, 100 * 80);
+	float *wk = any_floats(&r, 90 * 80), *wv = any_floats(&r, 90 * 80);
+
+	EACH_ISA(i)
+		for (int tokens = 1; tokens < 40; tokens += 19) {
+			attention_span span[] = { { k, v, 70, -1, false }, { wk, wv, 30, -1, true }, { k, v, 3, -1, false },
+			                          { wk + 30 * 80, wv + 30 * 80, 60, 20, true } };
+			check(tokens, 3, 80, span, 4, (uint64_t)tokens);
+		}
+	free(k), free(v), free(wk), free(wv);
 }
 
 static void nan_is_an_error(void **unused)
@@ -138,7 +154,7 @@ static void nan_is_an_error(void **unused)
 	rng r = { 12 };
 	f16 *k = any_halves(&r, 100 * 64), *v = any_halves(&r, 100 * 64);
 	float *q = any_floats(&r, 12 * 64), *scratch = mem_aligned(attention_scratch_floats(64), sizeof(float));
-	attention_span span = { k, v, 100, -1 };
+	attention_span span = { k, v, 100, -1, false };
 
 	k[70 * 64 + 3] = (f16){ 0x7e00 };
 	EACH_ISA(i)
@@ -163,6 +179,7 @@ int main(void)
 		cmocka_unit_test(spans_of_all_lengths),
 		cmocka_unit_test(causal_from_nothing),
 		cmocka_unit_test(large_scores),
+		cmocka_unit_test(wide_keys_beside_narrow_ones),
 		cmocka_unit_test(nan_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
