@@ -183,7 +183,8 @@ static int read_tensors(gguf *g, reader *r, uint64_t n, error *err)
 			g->tensors++;
 	}
 	double align = gguf_number(g, "general.alignment", 32);
-	if (!status && !(align >= 1 && align <= 1 << 20 && ((uint32_t)align & ((uint32_t)align - 1)) == 0))
+	if (!status && !(align >= 1 && align <= 1 << 20 && align == (uint32_t)align &&
+	                 ((uint32_t)align & ((uint32_t)align - 1)) == 0))
 		status = bad(r, err, "an alignment that is no power of two");
 	if (!status) {
 		size_t a = (size_t)align, at = ((size_t)(r->p - r->begin) + a - 1) / a * a, size = (size_t)(r->end - r->begin);
