@@ -103,7 +103,7 @@ int generate(generated *out, session *s, engine *e, const tokens *prompt, const 
 	*out = (generated){ .prompt_tokens = (int)prompt->len };
 	if (!logits)
 		status = error_nomem(err, "the answer");
-	else if (!(status = sampler_open(&smp, &o->sampler, e->model->p.vocab, err)) &&
+	else if (!(status = sampler_open(&smp, &o->sampler, tokenizer_size(e->tok), err)) &&
 	         !(status = session_eval(s, prompt->id, (int)prompt->len, logits, NULL, &quiet, err)))
 		status = decode(out, s, e, smp, logits, o, start, tell, ud, &quiet, err);
 	if (status) {

@@ -60,10 +60,35 @@ static int add_tensor(safetensors *s, size_t *cap, const char *key, const json_t
 	return 0;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const uint8_t *x = (*(const safetensor *const *)a)->data, *y = (*(const safetensor *const *)b)->data;
+
+	return (x > y) - (x < y);
+}
+
+/* Tensors [first, s->tensors) are one file's: no byte of it may belong to two. */
+static int check_apart(const safetensors *s, size_t first, const char *name, error *err)
+{
+	size_t n = s->tensors - first;
+	const safetensor **t = calloc(n + 1, sizeof(*t));
+	int status = t ? 0 : error_nomem(err, "the model file's header");
+
+	for (size_t i = 0; t && i < n; i++)
+		t[i] = &s->tensor[first + i];
+	if (t)
+		qsort(t, n, sizeof(*t), by_place);
+	for (size_t i = 1; !status && i < n; i++)
+		if (t[i]->data < t[i - 1]->data + t[i - 1]->bytes)
+			status = bad(name, err, "two tensors overlap");
+	free(t);
+	return status;
+}
+
 int safetensors_parse(safetensors *s, const uint8_t *bytes, size_t n, const char *name, error *err)
 {
 	uint64_t header;
-	size_t cap = s->tensors;
+	size_t first = s->tensors, cap = first;
 	int status = 0;
 
 	if (n < 8)
@@ -82,7 +107,7 @@ int safetensors_parse(safetensors *s, const uint8_t *bytes, size_t n, const char
 		if (!status && strcmp(key, "__metadata__"))
 			status = add_tensor(s, &cap, key, v, bytes + 8 + header, n - 8 - (size_t)header, name, err);
 	json_decref(root);
-	return status;
+	return status ? status : check_apart(s, first, name, err);
 }
 
 static int open_shard(safetensors *s, const char *folder, const char *file, error *err)
