@@ -210,6 +210,28 @@ static void text_into(char *out, size_t cap, vocab_text t)
 	out[n] = '\0';
 }
 
+/* A layer's tensor that we do not use would change what the model computes. */
+static int only_known_tensors(const gguf *g, const arch *a, error *err)
+{
+	for (size_t i = 0; i < g->tensors; i++) {
+		vocab_text t = g->tensor[i].name;
+		const char *dot = t.len > 4 && !memcmp(t.text, "blk.", 4) ? memchr(t.text + 4, '.', t.len - 4) : NULL;
+		if (!dot)
+			continue;
+		size_t n = (size_t)(t.text + t.len - dot);
+		bool known = false;
+		for (int r = 0; r < T_COUNT && !known; r++) {
+			const char *own = strstr(names[r], "%d");
+			known = own && strlen(own + 2) == n && !memcmp(own + 2, dot, n) &&
+			        (a->qk_norm || (r != T_Q_NORM && r != T_K_NORM));
+		}
+		if (!known)
+			return error_set(err, ERR_UNSUPPORTED, "%s: its layers have the tensor '%.*s', which folio cannot run in a %s model", g->path,
+			                 (int)(t.len < 60 ? t.len : 60), t.text, a->name);
+	}
+	return 0;
+}
+
 int gguf_params(model *m, model_impl *im, error *err)
 {
 	const gguf *g = &im->g;
@@ -223,6 +245,11 @@ int gguf_params(model *m, model_impl *im, error *err)
 	if (!a)
 		return error_set(err, ERR_UNSUPPORTED, "%s: the architecture '%.*s' is not supported; folio runs %s", im->path,
 		                 (int)(name.len < 40 ? name.len : 40), name.text, arch_names());
+	double parts = gguf_number(g, "split.count", 1);
+	if (parts > 1)
+		return error_set(err, ERR_UNSUPPORTED, "%s: is one of %.0f parts; join them with llama-gguf-split --merge first", im->path, parts);
+	if ((status = only_known_tensors(g, a, err)))
+		return status;
 	text_into(p->arch, sizeof(p->arch), name);
 	text_into(p->name, sizeof(p->name), gguf_string(g, "general.name"));
 	text_into(p->size, sizeof(p->size), gguf_string(g, "general.size_label"));

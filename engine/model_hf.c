@@ -54,7 +54,7 @@ static int sizes(model_params *p, const json_t *c, const char *path, error *err)
 		return status;
 	p->rot = p->head_dim;
 	p->eps = (float)number(c, "rms_norm_eps", 1e-6);
-	p->rope_base = (float)number(c, "rope_theta", 10000);
+	p->rope_base = (float)number(c, "rope_theta", number(json_object_get(c, "rope_parameters"), "rope_theta", 10000));
 	p->tied_output = json_is_true(json_object_get(c, "tie_word_embeddings"));
 	/* Beyond its sliding window such a model forgets: reading less is the honest limit. */
 	double window = number(c, "sliding_window", 0);
@@ -65,9 +65,12 @@ static int sizes(model_params *p, const json_t *c, const char *path, error *err)
 
 static int rope(model_params *p, const json_t *c, const char *path, error *err)
 {
-	const json_t *s = json_object_get(c, "rope_scaling");
+	/* Transformers 5 calls it rope_parameters. */
+	const json_t *s = json_object_get(c, "rope_scaling"), *newer = json_object_get(c, "rope_parameters");
 	int status = rope_plain(p, err);
 
+	if (!json_is_object(s))
+		s = newer;
 	if (status || !json_is_object(s))
 		return status;
 	const char *kind = json_string_value(json_object_get(s, "rope_type"));
@@ -142,6 +145,22 @@ static int vocabulary(model *m, model_impl *im, const json_t *c, error *err)
 	return chat_template(m, im, err);
 }
 
+/* What would change the computation and is not in our forward pass. */
+static int only_known_settings(const json_t *c, const char *path, error *err)
+{
+	const char *act = json_string_value(json_object_get(c, "hidden_act"));
+
+	if (act && strcmp(act, "silu"))
+		return error_set(err, ERR_UNSUPPORTED, "%s: the activation '%.40s' is not supported, only silu", path, act);
+	if (json_is_object(json_object_get(c, "quantization_config")))
+		return error_set(err, ERR_UNSUPPORTED, "%s: its tensors are quantised in a way folio does not read: use the model's GGUF file", path);
+	if (number(c, "num_experts", number(c, "num_local_experts", 0)) > 0)
+		return error_set(err, ERR_UNSUPPORTED, "%s: is a mixture-of-experts model, which folio cannot run yet", path);
+	if (number(c, "partial_rotary_factor", 1) != 1)
+		return error_set(err, ERR_UNSUPPORTED, "%s: rotates only part of each head, which folio cannot run in a folder", path);
+	return 0;
+}
+
 static int from_config(model *m, model_impl *im, const json_t *c, error *err)
 {
 	model_params *p = &m->p;
@@ -152,6 +171,8 @@ static int from_config(model *m, model_impl *im, const json_t *c, error *err)
 	if (!a)
 		return error_set(err, ERR_UNSUPPORTED, "%s: the architecture '%.40s' is not supported; folio runs %s", im->path,
 		                 kind ? kind : "(none)", arch_names());
+	if ((status = only_known_settings(c, im->path, err)))
+		return status;
 	snprintf(p->arch, sizeof(p->arch), "%s", a->name);
 	snprintf(p->name, sizeof(p->name), "%s", path_base(im->path));
 	p->qkv_bias = a->qkv_bias || json_is_true(json_object_get(c, "attention_bias"));
