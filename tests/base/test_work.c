@@ -1,0 +1,139 @@
+/* The thread team, cancelling, and errors. */
+
+#include "tests/support.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/rng.h"
+
+enum { ITEMS = 1000 };
+
+typedef struct {
+	atomic_int done[ITEMS];
+	atomic_int worker[8];
+	int threads;
+} job;
+
+static void note(void *ud, int item, int worker)
+{
+	job *j = ud;
+
+	if (worker < 0 || worker >= j->threads)
+		abort();
+	atomic_fetch_add(&j->done[item], 1);
+	atomic_fetch_add(&j->worker[worker], 1);
+}
+
+static void every_item_is_done_once(void **state)
+{
+	error err = { 0 };
+
+	(void)state;
+	for (int threads = 1; threads <= 8; threads++) {
+		pool *p;
+		OK(pool_open(&p, threads, &err));
+		assert_int_equal(pool_threads(p), threads);
+		for (int round = 0; round < 200; round++) {
+			static job j;
+			int n = round < 3 ? round : ITEMS / (1 + round % 7);
+			memset(&j, 0, sizeof(j));
+			j.threads = threads;
+			pool_run(p, n, note, &j);
+			for (int i = 0; i < ITEMS; i++)
+				assert_int_equal(atomic_load(&j.done[i]), i < n);
+		}
+		pool_close(p);
+	}
+	static job j = { .threads = 1 };
+	assert_int_equal(pool_threads(NULL), 1);
+	pool_run(NULL, 10, note, &j);
+	assert_int_equal(atomic_load(&j.worker[0]), 10);
+	pool_close(NULL);
+}
+
+static void a_team_of_no_size_is_refused_or_counted(void **state)
+{
+	error err = { 0 };
+	pool *p;
+
+	(void)state;
+	OK(pool_open(&p, 0, &err));
+	assert_in_range(pool_threads(p), 1, 4096);
+	pool_close(p);
+	assert_int_equal(pool_open(&p, -1, &err), ERR_ARG);
+}
+
+static void heard(void *ud, const progress_event *e)
+{
+	*(int64_t *)ud = e->done;
+}
+
+static void progress_reports_and_stops(void **state)
+{
+	const progress_event e = { .stage = "reading", .unit = "tokens", .done = 5, .total = 9 };
+	int64_t last = 0;
+	cancel stop = { false };
+	progress p = { heard, &last, &stop };
+
+	(void)state;
+	assert_false(progress_report(NULL, &e));
+	assert_false(progress_report(&p, &e));
+	assert_int_equal(last, 5);
+	cancel_raise(&stop);
+	assert_true(progress_report(&p, &e));
+	assert_false(cancel_raised(NULL));
+}
+
+static void errors_say_what_they_are_told(void **state)
+{
+	error err = { 0 };
+	char longer[1000];
+
+	(void)state;
+	assert_int_equal(error_set(&err, ERR_FORMAT, "%s: line %d", "f", 3), ERR_FORMAT);
+	assert_int_equal(err.code, ERR_FORMAT);
+	assert_string_equal(err.msg, "f: line 3");
+	errno = ENOENT;
+	error_errno(&err, ERR_IO, "f: cannot be read");
+	assert_string_equal(err.msg, "f: cannot be read: No such file or directory");
+	assert_int_equal(error_nomem(&err, "the model"), ERR_NOMEM);
+	assert_non_null(strstr(err.msg, "the model"));
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	error_set(&err, ERR_IO, "%s", longer);
+	assert_true(strlen(err.msg) < sizeof(err.msg));
+	assert_int_equal(error_set(NULL, ERR_IO, "nobody listens"), ERR_IO);
+}
+
+static void the_generator_is_the_published_one(void **state)
+{
+	rng r = { 1234567 };
+	int hits[10] = { 0 };
+
+	(void)state;
+	/* SplitMix64's first numbers for this seed, as its authors' code gives them. */
+	assert_true(rng_next(&r) == 6457827717110365317u);
+	assert_true(rng_next(&r) == 3203168211198807973u);
+	for (int i = 0; i < 10000; i++) {
+		double u = rng_unit(&r);
+		assert_true(u >= 0 && u < 1);
+		hits[rng_below(&r, 10)]++;
+	}
+	for (int i = 0; i < 10; i++)
+		assert_in_range(hits[i], 850, 1150);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_item_is_done_once),
+		cmocka_unit_test(a_team_of_no_size_is_refused_or_counted),
+		cmocka_unit_test(progress_reports_and_stops),
+		cmocka_unit_test(errors_say_what_they_are_told),
+		cmocka_unit_test(the_generator_is_the_published_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
