@@ -1,0 +1,251 @@
+"""Training sequences for a reading adapter: a document, then questions about it that see it and themselves only."""
+import configparser, json, math, random, re
+from pathlib import Path
+
+REFUSAL = "The document does not say."
+OPPOSITE = [("first", "last"), ("north", "south"), ("northern", "southern"), ("east", "west"), ("eastern", "western"),
+            ("before", "after"), ("largest", "smallest"), ("highest", "lowest"), ("most", "fewest"), ("oldest", "youngest"),
+            ("increase", "decrease"), ("increased", "decreased"), ("more", "less"), ("began", "ended"), ("start", "end"),
+            ("won", "lost"), ("win", "lose"), ("born", "buried"), ("early", "late"), ("old", "new"), ("major", "minor"),
+            ("male", "female"), ("import", "export"), ("above", "below"), ("inside", "outside"), ("best", "worst")]
+SWAP = {a: b for p in OPPOSITE for a, b in (p, p[::-1])}
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-Z][\w’'-]+(?: (?:of |the |de |van )?[A-Z][\w’'-]+)*")
+NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
+SENTENCE = re.compile(r"[^.!?]*(?:[.!?](?=\S)[^.!?]*|\b(?:[A-Z]|Mr|Mrs|Dr|St|vs|c|No)\.[^.!?]*)*[.!?]+[\"”’)\]]*|[^.!?]+$")
+
+
+class Words:
+    """What stands around a document and a question, from folio's own prompts.ini."""
+
+    def __init__(self, path, family="chatml"):
+        ini = configparser.ConfigParser(interpolation=None, comment_prefixes=(";",), inline_comment_prefixes=None)
+        ini.read(path, encoding="utf-8")
+        get = lambda section, key: ini[section][key].replace("\n", "").replace("\\n", "\n")
+        self.document, self.question, self.again = (get(family, k) for k in ("document", "question", "again"))
+        self.style = {k: get("instructions", k) for k in ("phrase", "sentence", "free")}
+
+    def ask(self, q, style, first=True):
+        return (self.question if first else self.again).replace("{instruction}", self.style[style]).replace("{question}", q)
+
+
+def articles(paths):
+    """[(title, [paragraph], [{q, answers, para}])]; a question's paragraph is where its answer stands."""
+    out = []
+    for path in paths:
+        for d in map(json.loads, open(path, encoding="utf-8")):
+            paras, at = [], []
+            offset = 0
+            for p in d["text"].split("\n"):
+                if p.strip():
+                    paras.append(p.strip())
+                    at.append(offset)
+                offset += len(p) + 1
+            questions = []
+            for q in d["questions"]:
+                if q["answers"] and not q.get("impossible") and q.get("answer_char", -1) >= 0:
+                    para = max((i for i, a in enumerate(at) if a <= q["answer_char"]), default=0)
+                    questions.append({"q": q["q"].strip(), "answers": [a.strip() for a in q["answers"] if a.strip()], "para": para})
+            if questions:
+                out.append((d["title"], paras, questions))
+    return out
+
+
+def kind(text):
+    return "number" if NUMBER.search(text) else "name" if text[:1].isupper() else "word"
+
+
+class Sampler:
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20):
+        self.docs, self.encode, self.words, self.rng = docs, encode, words, random.Random(seed)
+        self.longest, self.most_questions, self.waiting = longest, most_questions, None
+        self.weight = [math.sqrt(len(d[2])) for d in docs]
+        self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
+        self.bags = [[set(w.lower() for w in WORD.findall(p)) for p in d[1]] for d in docs]
+        self.length = [[len(encode(p + "\n")) for p in d[1]] for d in docs]
+
+    # ---- which paragraphs ----
+
+    def window(self, d):
+        """A run of paragraphs, from a few hundred tokens to the whole window."""
+        size, n = self.length[d], len(self.length[d])
+        target = math.exp(self.rng.uniform(math.log(250), math.log(self.longest)))
+        if self.rng.random() < .4:
+            target = self.rng.uniform(self.longest * .4, self.longest)
+        first = self.rng.randrange(n)
+        if sum(size[first:]) < target:  # long ones must be able to begin early
+            first = max(0, min(first, next((i for i in range(n) if sum(size[i:]) <= target), 0)))
+        chosen, total = [], 0
+        for i in range(first, n):
+            if chosen and total + size[i] > min(target * 1.2, self.longest):
+                break
+            chosen.append(i)
+            total += size[i]
+        return chosen
+
+    def passages(self, d):
+        """What a search brings: a question's paragraph and others that share its words, one to six."""
+        q = self.rng.choice(self.docs[d][2])
+        bag = set(w.lower() for w in WORD.findall(q["q"]))
+        rare = {w: math.log(len(self.bags[d]) / (1 + sum(w in b for b in self.bags[d])) + 1) for w in bag}
+        score = [(sum(rare[w] for w in bag & b) * self.rng.uniform(.6, 1.4), i) for i, b in enumerate(self.bags[d])]
+        near = [i for _, i in sorted(score, reverse=True) if i != q["para"]]
+        chosen, total = {q["para"]}, self.length[d][q["para"]]
+        if self.rng.random() < .08:
+            chosen, total = set(), 0
+        for i in near[:self.rng.choice([0, 1, 2, 2, 3, 3, 4, 5])]:
+            if total + self.length[d][i] <= 1500:
+                chosen.add(i)
+                total += self.length[d][i]
+        order = sorted(chosen) or near[:1]
+        if self.rng.random() < .3:
+            self.rng.shuffle(order)
+        return order
+
+    # ---- what is asked ----
+
+    def rename(self, d, texts, questions):
+        """Other names and numbers, the same ones everywhere: what was learnt by heart does not help."""
+        swaps = {}
+        for q in self.rng.sample(questions, min(len(questions), 6)):
+            a = min(q["answers"], key=len)
+            if a in swaps or len(a) < 3 or len(a) > 40:
+                continue
+            if kind(a) == "number":
+                new = NUMBER.sub(lambda m: self.digits(m[0]), a)
+            elif kind(a) == "name" and NAME.fullmatch("x " + a, 2):
+                new = self.rng.choice(self.names)
+            else:
+                continue
+            if new != a and not any(new in t for t in texts):
+                swaps[a] = new
+        if not swaps:
+            return texts, questions
+        find = re.compile("|".join(r"(?<!\w)" + re.escape(a) + r"(?!\w)" for a in sorted(swaps, key=len, reverse=True)))
+        fix = lambda t: find.sub(lambda m: swaps[m[0]], t)
+        return [fix(t) for t in texts], [{**q, "q": fix(q["q"]), "answers": [fix(a) for a in q["answers"]]} for q in questions]
+
+    def digits(self, number):
+        fresh = "".join(self.rng.choice("0123456789") if c.isdigit() else c for c in number)
+        if re.fullmatch(r"1\d{3}|20\d\d", number):
+            fresh = str(self.rng.randrange(1050, 2020))
+        return fresh if fresh[0] != "0" or number[0] == "0" else "3" + fresh[1:]
+
+    def spoil(self, q, text):
+        """A question near q that the text does not answer, or None."""
+        names = [n for n in NAME.findall(q) if len(n) > 3]
+        numbers = NUMBER.findall(q)
+        ways = ["opposite"] + ["name"] * 3 * bool(names) + ["number"] * 2 * bool(numbers)
+        way = self.rng.choice(ways)
+        if way == "name":
+            old = self.rng.choice(names)
+            here = [n for n in NAME.findall(text) if len(n) > 3 and n not in q]
+            new = self.rng.choice(here if here and self.rng.random() < .6 else self.names)
+            return q.replace(old, new) if new not in q else None
+        if way == "number":
+            old = self.rng.choice(numbers)
+            return q.replace(old, self.digits(old))
+        words = [w for w in WORD.findall(q) if w.lower() in SWAP]
+        if words:
+            w = self.rng.choice(words)
+            return re.sub(rf"\b{w}\b", SWAP[w.lower()], q, count=1)
+        aux = re.search(r"\b(did|does|do|is|was|were|are|can|could|has|had|would|will)\b (?:the |a )?(\w+)", q)
+        return q[:aux.end()] + " not" + q[aux.end():] if aux else None
+
+    def answer(self, q, text, style):
+        short = [a for a in sorted(q["answers"], key=len) if len(a) <= 140] or sorted(q["answers"], key=len)[:1]
+        a = short[len(short) // 2] if len(short) > 1 and self.rng.random() < .25 else short[0]
+        if style == "phrase":
+            return a
+        return next((s.strip() for s in SENTENCE.findall(text) if a in s and 20 <= len(s) <= 400), None)
+
+    def pairs(self, questions, chosen, texts, paras):
+        """[[(words, answer), ...]]: chains of turns; most have one."""
+        where = {p: i for i, p in enumerate(chosen)}
+        inside = [q for q in questions if q["para"] in where]
+        outside = [q for q in questions if q["para"] not in where]
+        self.rng.shuffle(inside)
+        whole, made = "\n".join(texts), []
+        for q in inside[:self.most_questions]:
+            u = self.rng.random()
+            style = "phrase" if u < .8 else "sentence" if u < .95 else "free"
+            a = self.answer(q, texts[where[q["para"]]], style)
+            if not a or (style == "phrase" and a not in whole):
+                style, a = "phrase", min(q["answers"], key=len)
+            if self.rng.random() < .12 and (bad := self.spoil(q["q"], whole)):
+                made.append((bad, style, REFUSAL))
+            made.append((q["q"], style, a))
+        absent = [q for q in outside if not any(a in whole for a in q["answers"])]
+        for q in self.rng.sample(absent, min(len(absent), max(1, len(made) // 7) if self.rng.random() < .7 else 0)):
+            made.append((q["q"], self.rng.choice(["phrase", "phrase", "sentence"]), REFUSAL))
+        if not made and absent:
+            made = [(self.rng.choice(absent)["q"], "phrase", REFUSAL)]
+        self.rng.shuffle(made)
+        chains = []
+        for one in made:
+            if chains and len(chains[-1]) < 3 and self.rng.random() < .1:
+                chains[-1].append(one)
+            else:
+                chains.append([one])
+        return chains
+
+    # ---- tokens ----
+
+    def document(self, title, texts):
+        head = self.words.document.split("{text}")[0].replace("{title}", title)
+        gap = "\n\n" if self.rng.random() < .3 else "\n"
+        # Stored contexts end with the words after {text}, encoded with the text.
+        return self.encode(head + gap.join(texts) + self.words.document.split("{text}")[1])
+
+    def sample(self):
+        """ids, positions, segment (0: the document), target at each position or -1, weight."""
+        d = self.rng.choices(range(len(self.docs)), self.weight)[0]
+        title, paras, questions = self.docs[d]
+        if self.rng.random() < .5:
+            title = title.replace("_", " ")
+        chosen = self.window(d) if self.rng.random() < .55 else self.passages(d)
+        texts = [paras[i] for i in chosen]
+        if self.rng.random() < .5:
+            texts, questions = self.rename(d, texts, questions)
+        chains = self.pairs(questions, chosen, texts, paras)
+        if not chains:
+            return self.sample()
+        ids = self.document(title, texts)
+        doc = len(ids)
+        pos, seg, target, weight = list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc
+        for i, chain in enumerate(chains):
+            at = doc
+            for turn, (q, style, a) in enumerate(chain):
+                ask = self.words.ask(q, style, first=True)
+                if turn:
+                    again = self.words.ask(q, style, first=False)
+                    ask = again[len("<|im_end|>"):]  # the answer before it has that token already
+                asked, said = self.encode(ask), self.encode(a) + self.encode("<|im_end|>")
+                one = asked + said
+                ids += one
+                pos += range(at, at + len(one))
+                seg += [i + 1] * len(one)
+                target += [-1] * (len(asked) - 1) + said + [-1]
+                weight += [0.0] * (len(asked) - 1) + [len(said) ** -.5] * len(said) + [0.0]
+                at += len(one)
+        return ids, pos, seg, target, weight
+
+
+def pack(sampler, room):
+    """Samples end to end, room tokens in all, each with its number; what is left over has the number -1."""
+    out, n, number = [[], [], [], [], [], []], 0, 0
+    while True:
+        one = sampler.waiting or sampler.sample()
+        sampler.waiting = None
+        if n + len(one[0]) > room:
+            if n:  # it begins the next one, so that long ones are not passed over
+                sampler.waiting = one
+                break
+            continue
+        for column, values in zip(out, (*one, [number] * len(one[0]))):
+            column += values
+        n += len(one[0])
+        number += 1
+    for column, value in zip(out, (0, 0, 0, -1, 0.0, -1)):
+        column += [value] * (room - n)
+    return out
