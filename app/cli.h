@@ -16,6 +16,7 @@
 	X(QUIET, "quiet", 'q', NULL, NULL, "show no progress and no remarks")                               \
 	X(YES, "yes", 'y', NULL, NULL, "answer every question with yes")                                    \
 	X(MODEL, "model", 'm', "MODEL", "model", "model to use: a name, or the path of a file")             \
+	X(ADAPTER, "adapter", 0, "FILE", "adapter", "low-rank adapter over the model, or none")            \
 	X(THREADS, "threads", 't', "N", "threads", "threads to compute with; 0: all cores")                 \
 	X(TITLE, "title", 0, "TITLE", NULL, "title that the model is told; otherwise made from the path")   \
 	X(NAME, "name", 'n', "NAME", NULL, "name to call it by; otherwise made from the title")             \

@@ -107,7 +107,8 @@ int cmd_model_use(cli *c, error *err)
 
 	if (status || (status = store_find_model(&m, c->f->lib, c->arg[0], err)))
 		return status;
-	if ((status = store_use_model(c->f->lib, m.id, err))) {
+	if ((c->value[OPT_ADAPTER] && (status = models_use_adapter(c->f, &m, c->value[OPT_ADAPTER], err))) ||
+	    (status = store_use_model(c->f->lib, m.id, err))) {
 		model_row_free(&m);
 		return status;
 	}

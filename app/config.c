@@ -30,6 +30,7 @@ typedef struct {
 
 static const config_entry entries[] = {
 	{ "model", TEXT, AT(model), 0, 0, "", "model to read and answer with: a name of `folio models` or a path; empty: the default one" },
+	{ "adapter", TEXT, AT(adapter), 0, 0, "", "low-rank adapter over the model: a GGUF file or none; empty: the one that belongs to the model" },
 	{ "threads", WHOLE, AT(threads), 0, 1024, "0", "threads to compute with; 0: all cores" },
 	{ "budget", SHARE, AT(budget), 0, 1, "0.325", "share of a document's keys that a question may read: 1 (all, exact) down to 1/32" },
 	{ "calibration", CALIBRATION, AT(calib), 0, 0, "error", "how the budget is spread over heads: error (measured) or threshold (one for all)" },
@@ -305,6 +306,7 @@ int config_defaults(config *out, error *err)
 void config_free(config *c)
 {
 	free(c->model);
+	free(c->adapter);
 	str_free(&c->notes);
 	*c = (config){ 0 };
 }

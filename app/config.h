@@ -18,6 +18,7 @@
 
 typedef struct {
 	char *model;          /* name or path; "" is the library's default */
+	char *adapter;        /* a path or "none"; "" is what belongs to the model */
 	int threads;          /* 0: all cores */
 	double budget;        /* KV budget of a question, (0, 1] */
 	calibration calib;

@@ -105,10 +105,61 @@ static int remember(folio *f, model_row *row, const engine *e, int64_t bytes, in
 	return store_put_model(f->lib, row, err);
 }
 
+/* ---- adapters ---- */
+
+#define ADAPTER "adapter"
+#define SHIPPED "asset:"
+
+/* What the model's own profile, or else the shipped one, says under a key. */
+static int profile_text(str *out, const char *json, size_t n, const char *owner, const char *key, error *err)
+{
+	json_t *all = n ? json_loadb(json, n, 0, NULL) : NULL;
+	const json_t *o = owner ? json_object_get(all, owner) : all;
+	const char *text = json_string_value(json_object_get(o, key));
+
+	if (text)
+		str_puts(out, text);
+	json_decref(all);
+	return str_ok(out, err);
+}
+
+int models_adapter(str *out, folio *f, const model_row *row, error *err)
+{
+	const asset *shipped = asset_find("profiles.json");
+	const char *own = row->profile_json ? row->profile_json : "";
+	int status = 0;
+
+	str_clear(out);
+	str_puts(out, f->cfg.adapter);
+	if (!out->len)
+		status = profile_text(out, own, strlen(own), NULL, ADAPTER, err);
+	if (!status && !out->len && shipped && row->fingerprint[0]) {
+		str name = STR_INIT;
+		status = profile_text(&name, shipped->bytes, shipped->len, row->fingerprint, ADAPTER, err);
+		if (!status && name.len && asset_find(name.data))
+			str_putf(out, SHIPPED "%s", name.data);
+		str_free(&name);
+	}
+	if (!status && strcmp(str_text(out), "none") == 0)
+		str_clear(out);
+	return status ? status : str_ok(out, err);
+}
+
+static int adapt(engine *e, const str *which, error *err)
+{
+	if (!which->len)
+		return 0;
+	if (strncmp(which->data, SHIPPED, strlen(SHIPPED)))
+		return engine_adapt(e, which->data, NULL, 0, err);
+	const asset *a = asset_find(which->data + strlen(SHIPPED));
+	return engine_adapt(e, a->name, a->bytes, a->len, err);
+}
+
 int models_open(engine **out, folio *f, model_row *row, error *err)
 {
 	const asset *words = asset_find("prompts.ini");
 	engine_options o = { f->cfg.threads, words ? words->bytes : "", words ? words->len : 0, NULL };
+	str own = STR_INIT;
 	int64_t bytes, when;
 	int status = model_stat(&bytes, &when, row->path, err);
 
@@ -121,10 +172,58 @@ int models_open(engine **out, folio *f, model_row *row, error *err)
 	if ((status = engine_open(out, row->path, &o, err)))
 		return status;
 	log_line(LOG_INFO, "%s: opened in %.2f s", row->path, clock_s() - start);
-	if (!o.fingerprint_hint && (status = remember(f, row, *out, bytes, when, err))) {
+	if (!o.fingerprint_hint)
+		status = remember(f, row, *out, bytes, when, err);
+	if (!status && !(status = models_adapter(&own, f, row, err)))
+		status = adapt(*out, &own, err);
+	str_free(&own);
+	if (status) {
 		engine_close(*out);
 		*out = NULL;
 	}
+	return status;
+}
+
+/* One text of the row's profile, or NULL to take it out; the row goes to the library. */
+static int put_profile(folio *f, model_row *row, const char *key, json_t *value, error *err)
+{
+	const char *old = row->profile_json;
+	json_t *o = old && *old ? json_loads(old, 0, NULL) : json_object();
+
+	if (!json_is_object(o)) {
+		json_decref(o);
+		json_decref(value);
+		return error_set(err, ERR_FORMAT, "what the library knows about the model %s cannot be read: `folio model remove` it and add it again", row->name);
+	}
+	int failed = value ? json_object_set_new(o, key, value) : (json_object_del(o, key), 0);
+	char *text = failed ? NULL : json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text)
+		return error_nomem(err, "the model's profile");
+	free(row->profile_json);
+	row->profile_json = text;
+	return store_put_model(f->lib, row, err);
+}
+
+int models_use_adapter(folio *f, model_row *row, const char *which, error *err)
+{
+	engine *e = NULL;
+	str real = STR_INIT;
+	int status = 0;
+
+	if (strcmp(which, "default") == 0)
+		return put_profile(f, row, ADAPTER, NULL, err);
+	if (strcmp(which, "none")) {
+		if ((status = path_real(&real, which, err)) || (status = config_set(&f->cfg, ADAPTER, real.data, err)))
+			goto out;
+		status = models_open(&e, f, row, err);
+		engine_close(e);
+	} else
+		str_puts(&real, "none");
+	if (!status)
+		status = put_profile(f, row, ADAPTER, json_string(str_text(&real)), err);
+out:
+	str_free(&real);
 	return status;
 }
 
@@ -304,18 +403,5 @@ double models_speed(const model_row *row)
 
 int models_learn_speed(folio *f, double tokens_per_s, error *err)
 {
-	const char *old = f->model.profile_json;
-	json_t *o = old && *old ? json_loads(old, 0, NULL) : json_object();
-	int status = 0;
-
-	if (!o) /* a profile that cannot be read is not ours to replace */
-		return 0;
-	char *text = json_object_set_new(o, SPEED, json_real(tokens_per_s)) ? NULL : json_dumps(o, JSON_COMPACT);
-	if (text) {
-		free(f->model.profile_json);
-		f->model.profile_json = text;
-		status = store_put_model(f->lib, &f->model, err);
-	}
-	json_decref(o);
-	return status;
+	return put_profile(f, &f->model, SPEED, json_real(tokens_per_s), err);
 }

@@ -16,6 +16,15 @@ int models_find(model_row *out, folio *f, const char *word, error *err);
  * up to date, in memory and in the library. */
 int models_open(engine **out, folio *f, model_row *row, error *err);
 
+/* The adapter that the row's model is opened with: the setting, else what `model use
+ * --adapter` chose for this model, else the one that folio ships for it. A path,
+ * "asset:NAME", or "" for none. */
+int models_adapter(str *out, folio *f, const model_row *row, error *err);
+
+/* Keep an adapter with a model: a file, which is opened and checked, "none", or
+ * "default" for what folio ships for it. */
+int models_use_adapter(folio *f, model_row *row, const char *which, error *err);
+
 /* Open and check a file or folder, put it into the library and, if there is none
  * yet, make it the default. name: NULL makes one from the path. */
 int models_add(model_row *out, folio *f, const char *path, const char *name, error *err);

@@ -31,7 +31,7 @@ _folio_plain()
 		elif [[ -n $skip ]]; then
 			skip=
 		elif [[ $word == --model || $word == -m || $word == --title || $word == --name || $word == -n || $word == --budget ||
-			$word == -b || $word == --threads || $word == -t || $word == --style || $word == -s || $word == --calibration ]]; then
+			$word == -b || $word == --threads || $word == -t || $word == --style || $word == -s || $word == --calibration || $word == --adapter ]]; then
 			[[ ${COMP_WORDS[i + 1]-} == = ]] || skip=yes
 		elif [[ $word != -* ]]; then
 			plain+=("$word")

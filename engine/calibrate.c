@@ -89,15 +89,23 @@ static bool scratch_new(scratch *w, const work *wk)
 	       w->diff && w->projected && w->wo && w->wo_row && w->share && w->lookup && w->range && w->cluster;
 }
 
-/* This group's columns of W_o, as f32. */
+/* This group's columns of W_o, the adapter's difference included, as f32. */
 static void slice_wo(scratch *w, const session *s, int layer, int kv_head)
 {
 	const model_params *p = &s->m->p;
 	const weights *o = &s->m->layer[layer].o;
+	const adapter_layer *al = s->e->adapter ? &s->e->adapter->layer[layer] : NULL;
+	const weights *a = al ? &al->a[AD_IN_O] : NULL, *b = al ? &al->b[AD_O] : NULL;
 	size_t row = dtype_row_bytes(o->type, o->in), cols = (size_t)(p->heads / p->kv_heads) * (size_t)p->head_dim;
 
 	for (int i = 0; i < p->dim; i++) {
 		cpu_dequantize(w->wo_row, (const char *)o->data + (size_t)i * row, o->type, o->in);
+		for (int r = 0; b && r < b->in; r++) {
+			float v = f16_to_f32(((const f16 *)b->data)[(size_t)i * (size_t)b->in + (size_t)r]);
+			const f16 *from = (const f16 *)a->data + (size_t)r * (size_t)a->in;
+			for (int j = 0; j < a->in; j++)
+				w->wo_row[j] += v * f16_to_f32(from[j]);
+		}
 		memcpy(w->wo + (size_t)i * cols, w->wo_row + (size_t)kv_head * cols, cols * sizeof(float));
 	}
 }

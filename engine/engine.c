@@ -22,6 +22,8 @@ static int fingerprint(engine *e, error *err)
 	hasher_part(h, shape, sizeof(shape));
 	hasher_part(h, p->rope_freq, (size_t)p->rot / 2 * sizeof(float));
 	hasher_part(h, "kv f16", 6);
+	if (e->adapter)
+		hasher_part(h, e->adapter->fingerprint, HASH_TEXT);
 	hasher_end(h, e->fingerprint);
 	return 0;
 }
@@ -58,6 +60,17 @@ fail:
 	return status;
 }
 
+int engine_adapt(engine *e, const char *name, const void *bytes, size_t n, error *err)
+{
+	int status;
+
+	if (e->adapter)
+		return error_set(err, ERR_ARG, "%s: the model has an adapter already", name);
+	if ((status = adapter_open(&e->adapter, name, bytes, n, e->model, err)))
+		return status;
+	return fingerprint(e, err);
+}
+
 void engine_close(engine *e)
 {
 	if (!e)
@@ -65,6 +78,7 @@ void engine_close(engine *e)
 	pool_close(e->pool);
 	chat_close(e->chat);
 	tokenizer_close(e->tok);
+	adapter_close(e->adapter);
 	model_close(e->model);
 	free(e);
 }

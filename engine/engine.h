@@ -6,17 +6,19 @@
 #define ENGINE_ENGINE_H
 
 #include "base/pool.h"
+#include "engine/adapter.h"
 #include "engine/chat.h"
 #include "engine/model.h"
 #include "engine/tokenizer.h"
 
 typedef struct {
 	model *model;
+	adapter *adapter; /* NULL: the model as it is */
 	tokenizer *tok;
 	chat *chat;
 	chat_family family;
 	pool *pool;
-	char fingerprint[HASH_TEXT]; /* model, tokenizer, RoPE, KV type, layout, words, format */
+	char fingerprint[HASH_TEXT]; /* model, adapter, tokenizer, RoPE, KV type, layout, words, format */
 } engine;
 
 typedef struct {
@@ -27,6 +29,11 @@ typedef struct {
 } engine_options;
 
 int engine_open(engine **out, const char *path, const engine_options *o, error *err);
+/* Put an adapter over the model (engine/adapter.h): from the file name, or, if bytes
+ * is not NULL, from n bytes of memory that name describes. Once, before any session;
+ * contexts stored with and without it are different ones. */
+int engine_adapt(engine *e, const char *name, const void *bytes, size_t n, error *err);
+
 void engine_close(engine *e); /* NULL is fine */
 
 /* The instruction set that the kernels use here: "avx2", ... */

@@ -63,18 +63,50 @@ static void keep_queries(session *s, int layer, int n)
 	}
 }
 
+/* What the adapter adds to a product of x [n, in]: t = A x is computed once for all
+ * the maps that share x. */
+typedef struct {
+	low_rank low[AD_MAPS];
+} difference;
+
+static int differ(difference *d, session *s, int l, adapter_input input, const float *x, int x_stride, int n, error *err)
+{
+	const adapter *ad = s->e->adapter;
+	const adapter_layer *al = ad ? &ad->layer[l] : NULL;
+	const weights *a = al ? &al->a[input] : NULL;
+
+	memset(d, 0, sizeof(*d));
+	if (!a || !a->out)
+		return 0;
+	for (int i = 0; i < AD_MAPS; i++)
+		if (al->b[i].out && adapter_input_of((adapter_map)i) == input)
+			d->low[i] = (low_rank){ &al->b[i], s->b.low + al->at[i], a->out };
+	return cpu_matmul(s->b.low, a->out, x, x_stride, n, a, NULL, s->e->pool, err);
+}
+
+/* y [n, w.out] = w x, with the adapter's difference if it has one for this map. */
+static int product(float *y, const float *x, int n, const weights *w, const float *bias, const difference *d, adapter_map map,
+                   pool *pl, error *err)
+{
+	const low_rank *low = d->low[map].b ? &d->low[map] : NULL;
+
+	return cpu_matmul_low_rank(y, w->out, x, w->in, n, w, bias, low, pl, err);
+}
+
 static int attention_part(session *s, int l, int n, error *err)
 {
 	const model_params *p = &s->m->p;
 	const model_layer *w = &s->m->layer[l];
 	block *b = &s->b;
 	pool *pl = s->e->pool;
-	int qd = p->heads * p->head_dim, kd = p->kv_heads * p->head_dim, status;
+	difference d;
+	int status;
 
 	cpu_rmsnorm(b->h, b->x, w->attn_norm, n, p->dim, p->eps, pl);
-	if ((status = cpu_matmul(b->q, qd, b->h, p->dim, n, &w->q, w->q_bias, pl, err)) ||
-	    (status = cpu_matmul(b->k, kd, b->h, p->dim, n, &w->k, w->k_bias, pl, err)) ||
-	    (status = cpu_matmul(b->v, kd, b->h, p->dim, n, &w->v, w->v_bias, pl, err)))
+	if ((status = differ(&d, s, l, AD_IN_ATTN, b->h, p->dim, n, err)) ||
+	    (status = product(b->q, b->h, n, &w->q, w->q_bias, &d, AD_Q, pl, err)) ||
+	    (status = product(b->k, b->h, n, &w->k, w->k_bias, &d, AD_K, pl, err)) ||
+	    (status = product(b->v, b->h, n, &w->v, w->v_bias, &d, AD_V, pl, err)))
 		return status;
 	if (w->q_norm)
 		cpu_rmsnorm(b->q, b->q, w->q_norm, n * p->heads, p->head_dim, p->eps, pl);
@@ -85,7 +117,8 @@ static int attention_part(session *s, int l, int n, error *err)
 	store_kv(s, l, n);
 	keep_queries(s, l, n);
 	if ((status = attend_layer(s, l, n, err)) ||
-	    (status = cpu_matmul(b->h, p->dim, b->att, qd, n, &w->o, NULL, pl, err)))
+	    (status = differ(&d, s, l, AD_IN_O, b->att, w->o.in, n, err)) ||
+	    (status = product(b->h, b->att, n, &w->o, NULL, &d, AD_O, pl, err)))
 		return status;
 	cpu_add(b->x, b->h, (size_t)n * (size_t)p->dim, pl);
 	return 0;
@@ -97,14 +130,17 @@ static int feed_forward_part(session *s, int l, int n, error *err)
 	const model_layer *w = &s->m->layer[l];
 	block *b = &s->b;
 	pool *pl = s->e->pool;
+	difference d;
 	int status;
 
 	cpu_rmsnorm(b->h, b->x, w->ffn_norm, n, p->dim, p->eps, pl);
-	if ((status = cpu_matmul(b->gate, p->ff, b->h, p->dim, n, &w->gate, NULL, pl, err)) ||
-	    (status = cpu_matmul(b->up, p->ff, b->h, p->dim, n, &w->up, NULL, pl, err)))
+	if ((status = differ(&d, s, l, AD_IN_FF, b->h, p->dim, n, err)) ||
+	    (status = product(b->gate, b->h, n, &w->gate, NULL, &d, AD_GATE, pl, err)) ||
+	    (status = product(b->up, b->h, n, &w->up, NULL, &d, AD_UP, pl, err)))
 		return status;
 	cpu_swiglu(b->gate, b->up, (size_t)n * (size_t)p->ff, pl);
-	if ((status = cpu_matmul(b->h, p->dim, b->gate, p->ff, n, &w->down, NULL, pl, err)))
+	if ((status = differ(&d, s, l, AD_IN_DOWN, b->gate, p->ff, n, err)) ||
+	    (status = product(b->h, b->gate, n, &w->down, NULL, &d, AD_DOWN, pl, err)))
 		return status;
 	cpu_add(b->x, b->h, (size_t)n * (size_t)p->dim, pl);
 	return 0;

@@ -17,14 +17,17 @@ static void block_free(block *b)
 	free(b->v);
 	free(b->gate);
 	free(b->up);
+	free(b->low);
 	free(b->position);
 	free(b->lse);
 	*b = (block){ 0 };
 }
 
 /* Room for n tokens; a question needs far less than a document's block. */
-static int block_reserve(block *b, const model_params *p, int n, error *err)
+static int block_reserve(block *b, const engine *e, int n, error *err)
 {
+	const model_params *p = &e->model->p;
+
 	if (n <= b->rows)
 		return 0;
 	block_free(b);
@@ -38,9 +41,10 @@ static int block_reserve(block *b, const model_params *p, int n, error *err)
 	b->v = mem_aligned(r * kd, sizeof(float));
 	b->gate = mem_aligned(r * (size_t)p->ff, sizeof(float));
 	b->up = mem_aligned(r * (size_t)p->ff, sizeof(float));
+	b->low = mem_aligned(r * (size_t)(e->adapter ? e->adapter->widest : 0), sizeof(float));
 	b->position = mem_array(r, sizeof(int));
 	b->lse = mem_array(r * (size_t)p->heads, sizeof(float));
-	if (!b->x || !b->h || !b->q || !b->att || !b->k || !b->v || !b->gate || !b->up || !b->position || !b->lse) {
+	if (!b->x || !b->h || !b->q || !b->att || !b->k || !b->v || !b->gate || !b->up || !b->low || !b->position || !b->lse) {
 		block_free(b);
 		return error_nomem(err, "a block of tokens");
 	}
@@ -175,7 +179,7 @@ int session_eval(session *s, const int *id, int n, float *logits, float *all_log
 		int m = CHUNK - s->live % CHUNK; /* up to the end of the chunk */
 		if (m > n - done)
 			m = n - done;
-		if ((status = block_reserve(&s->b, &s->m->p, m, err)))
+		if ((status = block_reserve(&s->b, s->e, m, err)))
 			break;
 		bool last = done + m == n;
 		float *all = all_logits ? all_logits + (size_t)done * (size_t)s->m->p.vocab : NULL;

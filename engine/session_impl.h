@@ -38,6 +38,7 @@ typedef struct {
 	float *q, *att;     /* [rows, heads * head_dim] */
 	float *k, *v;       /* [rows, kv_heads * head_dim] */
 	float *gate, *up;   /* [rows, ff] */
+	float *low;         /* [rows, adapter's widest] */
 	int *position;      /* [rows] */
 	float *lse;         /* [rows, heads] */
 } block;

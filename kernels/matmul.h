@@ -7,6 +7,9 @@
  * y must not overlap x or w. Accumulation is f32 (double in the reference);
  * agreement 1e-5 * sum_i |x_i w_i|. in is a multiple of the format's block.
  *
+ * A low-rank difference (LoRA; Hu et al. 2021) is added to the same sums, without a
+ * pass of its own over y:   y[r, j] += sum_k t[r, k] * b[j, k],   t = x times A.
+ *
  * One row reads w once at memory speed (decode); several rows dequantise a panel
  * of w once and use it for all of them (prefill). With F16 or F32 weights this is
  * also the product of queries with keys or centroids. */
@@ -26,9 +29,21 @@ typedef struct {
 void ref_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
                 const weights *w, const float *bias);
 
+typedef struct {
+	const weights *b;  /* [out, rank] */
+	const float *t;    /* [rows, rank], t_stride apart */
+	int t_stride;
+} low_rank;
+
+void ref_matmul_low_rank(float *y, int y_stride, int rows, const low_rank *low);
+
 /* p NULL: on the calling thread alone (for use inside another loop).
  * Returns 0, or ERR_NOMEM for the packing buffers. */
 int cpu_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
                const weights *w, const float *bias, pool *p, error *err);
+
+/* The same with a low-rank difference; low NULL: none. */
+int cpu_matmul_low_rank(float *y, int y_stride, const float *x, int x_stride, int rows,
+                        const weights *w, const float *bias, const low_rank *low, pool *p, error *err);
 
 #endif

@@ -10,7 +10,8 @@
 enum {
 	MATMUL_FEW = 5,    /* up to so many rows of x, weights are used as they are unpacked */
 	MATMUL_PANEL = 32, /* rows of w in a packed panel */
-	MATMUL_DOTS = 64,  /* rows of w one item of the few-rows loop does */
+	MATMUL_DOTS = 64,  /* rows of w one item of the few-rows loop does at most, */
+	MATMUL_LEAST = 16, /* and at least: small products are shared out too */
 };
 
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
 	const float *x, *bias;
 	const weights *w;
 	int y_stride, x_stride, rows;
+	const low_rank *low; /* or NULL */
+	int dots;            /* rows of w an item of the few-rows loop does */
 } matmul_args;
 
 /* Outputs [from, to) of every row, by dot products / by one panel. */

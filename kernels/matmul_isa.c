@@ -23,25 +23,31 @@ static inline float dot(const float *restrict a, const float *restrict b, int n)
 	return sum;
 }
 
-void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
+/* sum[r] += row j of w times row r of x */
+static inline void dots(float *sum, const weights *w, int j, const float *x, size_t x_stride, int rows)
 {
-	const weights *w = a->w;
-	size_t bytes = dtype_row_bytes(w->type, w->in);
+	const uint8_t *row = (const uint8_t *)w->data + (size_t)j * dtype_row_bytes(w->type, w->in);
 	float run[RUN] __attribute__((aligned(64)));
 
+	for (int k = 0; k < w->in; k += RUN) {
+		int n = w->in - k < RUN ? w->in - k : RUN;
+		const float *v = run;
+		if (w->type == DT_F32 && ((uintptr_t)row & 3) == 0)
+			v = (const float *)row + k;
+		else
+			dq_row(run, row, w->type, k, n);
+		for (int r = 0; r < rows; r++)
+			sum[r] += dot(v, x + (size_t)r * x_stride + k, n);
+	}
+}
+
+void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
+{
 	for (int j = from; j < to; j++) {
-		const uint8_t *row = (const uint8_t *)w->data + (size_t)j * bytes;
 		float sum[MATMUL_FEW] = { 0 };
-		for (int k = 0; k < w->in; k += RUN) {
-			int n = w->in - k < RUN ? w->in - k : RUN;
-			const float *v = run;
-			if (w->type == DT_F32 && ((uintptr_t)row & 3) == 0)
-				v = (const float *)row + k;
-			else
-				dq_row(run, row, w->type, k, n);
-			for (int r = 0; r < a->rows; r++)
-				sum[r] += dot(v, a->x + (size_t)r * (size_t)a->x_stride + k, n);
-		}
+		dots(sum, a->w, j, a->x, (size_t)a->x_stride, a->rows);
+		if (a->low)
+			dots(sum, a->low->b, j, a->low->t, (size_t)a->low->t_stride, a->rows);
 		for (int r = 0; r < a->rows; r++)
 			a->y[(size_t)r * (size_t)a->y_stride + (size_t)j] = sum[r] + (a->bias ? a->bias[j] : 0.0f);
 	}
@@ -51,7 +57,7 @@ void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
 
 /* A step of DEPTH inputs of a panel is DEPTH x 32 floats: 64 KiB, half of a typical
  * second cache, and read once for every ROWS rows of x. */
-enum { DEPTH = 512, NV = MATMUL_PANEL / VLEN };
+enum { DEPTH = 512, LOW = 64, NV = MATMUL_PANEL / VLEN };
 
 #if VLEN == 16
 enum { ROWS = 12, COLS = 2 }; /* registers: ROWS x COLS sums, COLS weights, 1 input */
@@ -123,24 +129,42 @@ static void tile_some(float *out, const float *x, int x_stride, const float *pan
 			tile(out + r * MATMUL_PANEL + c * VLEN, x + (size_t)r * (size_t)x_stride, x_stride, panel + c * VLEN, n, 1, add);
 }
 
+/* out[rows] (+)= x[rows] times rows [from, to) of w, whose packed panel is at hand
+ * if packed, a run of DEPTH inputs at a time. */
+static void pass(float *out, const float *x, int x_stride, int rows, const weights *w, float *panel, bool packed,
+                 int from, int to, bool add)
+{
+	for (int k = 0; k < w->in; k += DEPTH) {
+		int n = w->in - k < DEPTH ? w->in - k : DEPTH;
+		if (!packed)
+			pack(panel, w, from, to, k, n);
+		tile_some(out, x + k, x_stride, panel, n, rows, add || k > 0);
+	}
+}
+
 void ISA_NAME(matmul_panel)(const matmul_args *a, int from, int to)
 {
 	enum { CHUNK = 20 * ROWS }; /* rows of x whose sums are kept while a panel passes */
 	float panel[DEPTH * MATMUL_PANEL] __attribute__((aligned(64)));
+	float low_panel[LOW * MATMUL_PANEL] __attribute__((aligned(64)));
 	float out[CHUNK * MATMUL_PANEL] __attribute__((aligned(64)));
-	int cols = to - from, in = a->w->in;
-	bool one = in <= DEPTH; /* the panel need not be packed again for every chunk */
+	const low_rank *low = a->low;
+	int cols = to - from;
+	/* Such panels need not be packed again for every chunk. */
+	bool one = a->w->in <= DEPTH, one_low = low && low->b->in <= LOW;
 
 	if (one)
-		pack(panel, a->w, from, to, 0, in);
+		pack(panel, a->w, from, to, 0, a->w->in);
+	if (one_low)
+		pack(low_panel, low->b, from, to, 0, low->b->in);
 	for (int r = 0; r < a->rows; r += CHUNK) {
 		int rows = a->rows - r < CHUNK ? a->rows - r : CHUNK;
-		const float *x = a->x + (size_t)r * (size_t)a->x_stride;
-		for (int k = 0; k < in; k += DEPTH) {
-			int n = in - k < DEPTH ? in - k : DEPTH;
-			if (!one)
-				pack(panel, a->w, from, to, k, n);
-			tile_some(out, x + k, a->x_stride, panel, n, rows, k > 0);
+		pass(out, a->x + (size_t)r * (size_t)a->x_stride, a->x_stride, rows, a->w, panel, one, from, to, false);
+		if (one_low)
+			pass(out, low->t + (size_t)r * (size_t)low->t_stride, low->t_stride, rows, low->b, low_panel, true, from, to, true);
+		else if (low) {
+			pass(out, low->t + (size_t)r * (size_t)low->t_stride, low->t_stride, rows, low->b, panel, false, from, to, true);
+			one = false; /* the panel is another one now */
 		}
 		for (int i = 0; i < rows; i++) {
 			float *y = a->y + (size_t)(r + i) * (size_t)a->y_stride + (size_t)from;

@@ -152,6 +152,28 @@ class Sampler:
         aux = re.search(r"\b(did|does|do|is|was|were|are|can|could|has|had|would|will)\b (?:the |a )?(\w+)", q)
         return q[:aux.end()] + " not" + q[aux.end():] if aux else None
 
+    def cloze(self, text):
+        """A question made from a sentence by rule, as (question, answer), or None (Lewis et al. 2019, without the translation)."""
+        sentences = [s.strip() for s in SENTENCE.findall(text) if 40 <= len(s) <= 260]
+        if not sentences:
+            return None
+        s = self.rng.choice(sentences).rstrip(".!?;: ")
+        spans = [(m, "what year" if re.fullmatch(r"1\d{3}|20\d\d", m[0]) else "what number") for m in NUMBER.finditer(s)]
+        spans += [(m, self.rng.choice(["what", "which name", "whom or what"])) for m in NAME.finditer(s) if len(m[0]) > 3 and m.start()]
+        if not spans:
+            return None
+        m, word = self.rng.choice(spans)
+        answer = m[0]
+        if text.count(answer) > 3:
+            return None
+        before, after = s[:m.start()].strip(), s[m.end():].strip()
+        words = before.split()
+        if len(words) > 14:
+            before = " ".join(words[-self.rng.randrange(8, 15):])
+        after = " ".join(after.split()[:self.rng.randrange(4, 14)])
+        q = f"{before} {word} {after}".strip(" ,;:-")
+        return q[:1].upper() + q[1:] + "?", answer
+
     def answer(self, q, text, style):
         short = [a for a in sorted(q["answers"], key=len) if len(a) <= 140] or sorted(q["answers"], key=len)[:1]
         a = short[len(short) // 2] if len(short) > 1 and self.rng.random() < .25 else short[0]
@@ -175,6 +197,9 @@ class Sampler:
             if self.rng.random() < .12 and (bad := self.spoil(q["q"], whole)):
                 made.append((bad, style, REFUSAL))
             made.append((q["q"], style, a))
+        for _ in range(self.rng.choice([0, 0, 1, 2, 3])):
+            if (c := self.cloze(self.rng.choice(texts))) and whole.count(c[1]) <= 3:
+                made.append((c[0], "phrase", c[1]))
         absent = [q for q in outside if not any(a in whole for a in q["answers"])]
         for q in self.rng.sample(absent, min(len(absent), max(1, len(made) // 7) if self.rng.random() < .7 else 0)):
             made.append((q["q"], self.rng.choice(["phrase", "phrase", "sentence"]), REFUSAL))

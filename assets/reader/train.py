@@ -100,7 +100,9 @@ class Trainer:
 
     def answers(self, columns):
         ids, pos, seg, target, weight, number = self.batch(columns)
-        h = self.m.hidden(ids, pos, self.attend(number, seg, self.m.heads, self.m.kv))
+        attend = self.attend(number, seg, self.m.heads, self.m.kv)
+        drop = self.o.dropout if torch.is_grad_enabled() else 0
+        h = self.m.hidden(ids, pos, lambda q, k, v: F.dropout(attend(q, k, v), drop))
         want = (target >= 0).nonzero()[:, 0]
         return self.m.logits(h[want]), target[want], weight[want], want, (number, seg)
 
@@ -167,10 +169,11 @@ def arguments():
     a("--room", type=int, default=16384, help="tokens a step")
     a("--longest", type=int, default=7300, help="tokens of a document")
     a("--rank", type=int, default=32)
-    a("--lr", type=float, default=6e-4)
+    a("--lr", type=float, default=5e-4)
     a("--decay", type=float, default=.05)
-    a("--keep-weight", type=float, default=1.0, help="of the distance to the model without the adapter")
-    a("--keep-every", type=int, default=6)
+    a("--dropout", type=float, default=.1, help="of what attention gives, while training")
+    a("--keep-weight", type=float, default=4.0, help="of the distance to the model without the adapter")
+    a("--keep-every", type=int, default=3)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))
     a("--report", type=int, default=50)

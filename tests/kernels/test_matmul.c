@@ -72,6 +72,46 @@ static void every_format_at_odd_sizes(void **unused)
 					check((dtype)t, rows[r], outs[o], dtype_get((dtype)t)->block == 256 ? 768 : 96, NULL);
 }
 
+/* With a difference of some rank: below and above what a panel of its own holds. */
+static void check_low_rank(dtype t, int rows, int out, int in, int rank)
+{
+	rng r = { (uint64_t)(rows * 7 + out * 3 + in + rank) };
+	size_t row = dtype_row_bytes(DT_Q4_1, in), low_row = dtype_row_bytes(t, rank);
+	uint8_t *w = mem_aligned(row * (size_t)out, 1), *b = mem_aligned(low_row * (size_t)out, 1);
+	float *x = any_floats(&r, (size_t)(rows * in)), *t_rows = any_floats(&r, (size_t)(rows * (rank + 5)));
+	float *want = any_floats(&r, (size_t)(rows * out)), *got = any_floats(&r, (size_t)(rows * out));
+	weights ws = { w, DT_Q4_1, out, in }, bs = { b, t, out, rank };
+	low_rank low = { &bs, t_rows, rank + 5 };
+	error err;
+
+	any_weights(w, DT_Q4_1, row, out, in, &r);
+	any_weights(b, t, low_row, out, rank, &r);
+	ref_matmul(want, out, x, in, rows, &ws, NULL);
+	ref_matmul_low_rank(want, out, rows, &low);
+	OK(cpu_matmul_low_rank(got, out, x, in, rows, &ws, NULL, &low, NULL, &err));
+	for (int i = 0; i < rows * out; i++)
+		if (!(fabs((double)got[i] - want[i]) <= 1e-5 * (in + rank)))
+			fail_msg("rank %d rows %d isa %s at %d: %g not %g", rank, rows, cpu_isa_name(cpu_isa_used()), i, got[i], want[i]);
+	free(w);
+	free(b);
+	free(x);
+	free(t_rows);
+	free(want);
+	free(got);
+}
+
+static void low_rank_differences_are_added(void **unused)
+{
+	(void)unused;
+	static const int rows[] = { 1, 5, 6, 13, 300 }, ranks[] = { 1, 32, 64, 96, 600 };
+	EACH_ISA(i)
+		for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
+			for (size_t k = 0; k < sizeof(ranks) / sizeof(*ranks); k++) {
+				check_low_rank(DT_F16, rows[r], 65, 96, ranks[k]);
+				check_low_rank(DT_F16, rows[r], 33, 1536, ranks[k]);
+			}
+}
+
 static void long_rows_and_many(void **unused)
 {
 	(void)unused;
@@ -131,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_format_at_odd_sizes),
+		cmocka_unit_test(low_rank_differences_are_added),
 		cmocka_unit_test(long_rows_and_many),
 		cmocka_unit_test(threads_change_nothing),
 		cmocka_unit_test(nan_reaches_the_result),

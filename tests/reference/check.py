@@ -1,7 +1,7 @@
 """Hold folio's logits against forward.py, and optionally against llama.cpp.
 
 needs: numpy, gguf, safetensors; llama-cpp-python for --llama
-usage: check.py FOLIO_LOGITS MODEL [--text FILE] [--from BYTE] [--tokens N] [--llama] [--isa NAME]
+usage: check.py FOLIO_LOGITS MODEL [--text FILE] [--from BYTE] [--tokens N] [--llama] [--isa NAME] [--adapter FILE]
 Without a text, ids are drawn at random. Prints top-1 agreement and the mean KL divergence.
 """
 import argparse, subprocess, sys, tempfile, os
@@ -21,12 +21,14 @@ def compare(want, got):
 def main():
     a = argparse.ArgumentParser(usage=__doc__)
     a.add_argument("program"); a.add_argument("model"); a.add_argument("--text"); a.add_argument("--from", type=int, default=0, dest="start")
-    a.add_argument("--tokens", type=int, default=512); a.add_argument("--llama", action="store_true"); a.add_argument("--isa")
+    a.add_argument("--tokens", type=int, default=512); a.add_argument("--llama", action="store_true"); a.add_argument("--isa"); a.add_argument("--adapter")
     o = a.parse_args()
     m, llm = open_model(o.model), None
+    if o.adapter:
+        m.adapt(o.adapter)
     if o.llama:
         from llama_cpp import Llama
-        llm = Llama(o.model, n_ctx=o.tokens + 8, logits_all=True, verbose=False)
+        llm = Llama(o.model, n_ctx=o.tokens + 8, logits_all=True, verbose=False, **({"lora_path": o.adapter} if o.adapter else {}))
     if o.text:
         words = open(o.text, "rb").read()[o.start:o.start + 12 * o.tokens]
         program = os.path.join(os.path.dirname(o.program), "folio")
@@ -36,7 +38,7 @@ def main():
         ids = np.random.default_rng(3).integers(0, len(m.embedding), o.tokens).tolist()
     with tempfile.TemporaryDirectory() as d:
         open(d + "/ids", "w").write(" ".join(map(str, ids)))
-        subprocess.run([o.program, o.model, d + "/ids", d + "/out"] + (["--isa", o.isa] if o.isa else []), check=True)
+        subprocess.run([o.program, o.model, d + "/ids", d + "/out"] + (["--isa", o.isa] if o.isa else []) + (["--adapter", o.adapter] if o.adapter else []), check=True)
         got = np.fromfile(d + "/out", np.float32).reshape(len(ids), -1)
     want = logits(m, ids)
     print("folio against float32    :", compare(want, got))

@@ -1,4 +1,5 @@
 /* folio-logits MODEL IDS_FILE OUT.f32 [--isa NAME] [--threads N] [--block N] [--kv f32]
+ *              [--adapter FILE]
  *
  * Writes the logits [n, vocab] of a sequence of token ids (white-space separated in
  * IDS_FILE) as raw f32, for comparison with an independent implementation. */
@@ -34,7 +35,7 @@ static int read_ids(int **out, int *n, const char *path, error *err)
 	return status;
 }
 
-static int run(const char *model_path, const char *ids_path, const char *out_path, const engine_options *o, int block, bool f32, error *err)
+static int run(const char *model_path, const char *ids_path, const char *out_path, const engine_options *o, const char *lora, int block, bool f32, error *err)
 {
 	engine *e = NULL;
 	session *s = NULL;
@@ -43,6 +44,7 @@ static int run(const char *model_path, const char *ids_path, const char *out_pat
 	FILE *f = NULL;
 
 	if ((status = read_ids(&id, &n, ids_path, err)) || (status = engine_open(&e, model_path, o, err)) ||
+	    (lora && (status = engine_adapt(e, lora, NULL, 0, err))) ||
 	    (status = session_open(&s, e, NULL, n, err)) || (f32 && (status = session_use_f32(s, err))))
 		goto out;
 	logits = mem_array((size_t)n * (size_t)e->model->p.vocab, sizeof(*logits));
@@ -72,11 +74,12 @@ int main(int argc, char **argv)
 	const asset *words = asset_find("prompts.ini");
 	engine_options o = { .prompts = words ? words->bytes : "", .prompts_len = words ? words->len : 0 };
 	int block = 512;
+	const char *lora = NULL;
 	bool f32 = false;
 	error err;
 
 	if (argc < 4) {
-		fprintf(stderr, "usage: folio-logits MODEL IDS_FILE OUT.f32 [--isa NAME] [--threads N] [--block N] [--kv f32]\n");
+		fprintf(stderr, "usage: folio-logits MODEL IDS_FILE OUT.f32 [--isa NAME] [--threads N] [--block N] [--kv f32] [--adapter FILE]\n");
 		return 2;
 	}
 	for (int i = 4; i + 1 < argc; i += 2) {
@@ -86,10 +89,12 @@ int main(int argc, char **argv)
 			o.threads = atoi(argv[i + 1]);
 		else if (strcmp(argv[i], "--kv") == 0)
 			f32 = strcmp(argv[i + 1], "f32") == 0;
+		else if (strcmp(argv[i], "--adapter") == 0)
+			lora = argv[i + 1];
 		else if (strcmp(argv[i], "--block") == 0)
 			block = atoi(argv[i + 1]) > 0 ? atoi(argv[i + 1]) : 512;
 	}
-	if (run(argv[1], argv[2], argv[3], &o, block, f32, &err)) {
+	if (run(argv[1], argv[2], argv[3], &o, lora, block, f32, &err)) {
 		fprintf(stderr, "folio-logits: %s\n", err.msg);
 		return 1;
 	}

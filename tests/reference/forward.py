@@ -29,6 +29,16 @@ class Gguf:
     def get(self, layer, name):
         return self.w.get(f"blk.{layer}.{name}")
 
+    def adapt(self, path):
+        """Add a LoRA adapter's alpha / rank * B A to the weights."""
+        from gguf import GGUFReader, dequantize
+        r = GGUFReader(path)
+        alpha = r.fields["adapter.lora.alpha"].contents()
+        t = {x.name: dequantize(x.data, x.tensor_type).astype(np.float32) for x in r.tensors}
+        for name in [n[:-len(".lora_a")] for n in t if n.endswith(".lora_a")]:
+            a, b = t[name + ".lora_a"], t[name + ".lora_b"]
+            self.w[name] = self.w[name] + alpha / a.shape[0] * (b @ a)
+
 
 class Folder:
     half = True
