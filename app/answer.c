@@ -1,36 +1,14 @@
-#include "app/answer.h"
+#include "app/answer_impl.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/generate.h"
+#include "app/focus.h"
 #include "app/read.h"
-#include "app/sources.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "store/packed.h"
-
-/* One section's stored context and the live tokens of the conversation over it. */
-typedef struct {
-	packed_file *file;
-	context *ctx;
-	const uint32_t *place; /* [ctx->tokens] in the file */
-	size_t from, to;
-	session *s;
-} part;
-
-struct reading {
-	folio *f;
-	document_row row;      /* strings are ours */
-	document *doc;
-	int parts;
-	part *part;
-	head_ref *head;
-	int heads;
-	int turns;             /* in the live conversation */
-};
 
 /* ---- opening ---- */
 
@@ -132,6 +110,7 @@ int reading_open(reading **out, folio *f, const document_row *doc, error *err)
 		reading_close(r);
 		return status;
 	}
+	r->focus = focus_passages(&f->cfg, f->eng, f->model.profile_json);
 	*out = r;
 	return 0;
 }
@@ -147,6 +126,8 @@ void reading_close(reading *r)
 	}
 	free(r->part);
 	free(r->head);
+	tokens_free(&r->history);
+	str_free(&r->asked);
 	document_free(r->doc);
 	document_row_free(&r->row);
 	free(r);
@@ -154,15 +135,16 @@ void reading_close(reading *r)
 
 /* ---- asking ---- */
 
-static int open_session(part *p, reading *r, error *err)
+int answer_part_session(part *p, reading *r, error *err)
 {
-	int room = r->f->eng->model->p.context - p->ctx->tokens;
+	const config *c = &r->f->cfg;
+	int room = r->f->eng->model->p.context - p->ctx->tokens, status;
 
-	if (p->s)
-		return 0;
 	if (room < 1)
 		return error_set(err, ERR_UNSUPPORTED, "%s: fills the model's whole window, there is no room for a question", r->row.name);
-	return session_open(&p->s, r->f->eng, p->ctx, room, err);
+	if (!p->s && (status = session_open(&p->s, r->f->eng, p->ctx, room, err)))
+		return status;
+	return session_set_budget(p->s, c->budget, c->calib, err);
 }
 
 /* What one section said. */
@@ -187,7 +169,7 @@ static int ask_part(reply *y, reading *r, int i, const tokens *prompt, answer_te
 	generate_options o = { cfg->style, cfg->answer_tokens, cfg->sampler };
 	int status;
 
-	if ((status = open_session(pt, r, err)) || (status = session_set_budget(pt->s, cfg->budget, cfg->calib, err)) ||
+	if ((status = answer_part_session(pt, r, err)) ||
 	    (status = session_watch(pt->s, r->head, r->heads, false, err)))
 		return status;
 	session_stats_reset(pt->s);
@@ -297,6 +279,8 @@ static int prepare_prompt(tokens *prompt, reading *r, const char *question, bool
 		return status;
 	if (begin) {
 		r->turns = 0;
+		r->history.len = 0;
+		str_clear(&r->asked);
 		for (int i = 0; i < r->parts; i++)
 			if (r->part[i].s)
 				session_rewind(r->part[i].s, 0);
@@ -363,7 +347,8 @@ int reading_ask(answer *out, reading *r, const char *question, bool first, int64
 
 	*out = (answer){ 0 };
 	if (!(status = prepare_prompt(&prompt, r, question, first, err)) &&
-	    !(status = ask_all(out, r, &prompt, start, tell, ud, p, err))) {
+	    !(status = r->focus ? answer_focused(out, r, question, &prompt, start, tell, ud, p, err)
+	                        : ask_all(out, r, &prompt, start, tell, ud, p, err))) {
 		r->turns++;
 		store_touch_document(r->f->lib, r->row.id, NULL);
 		store_touch_contexts(r->f->lib, r->row.id, r->f->eng->fingerprint, NULL);
@@ -373,59 +358,5 @@ int reading_ask(answer *out, reading *r, const char *question, bool first, int64
 	tokens_free(&prompt);
 	if (status)
 		answer_free(out);
-	return status;
-}
-
-/* ---- going on with a stored conversation ---- */
-
-/* The turns from the given one on, as the live tokens would have been. */
-static int encode_turns(tokens *out, const reading *r, const turn_row *turn, int from, int n, error *err)
-{
-	const engine *e = r->f->eng;
-	int status = 0;
-
-	out->len = 0;
-	for (int i = from; i < n && !status; i++) {
-		text_piece said = { turn[i].answer, strlen(turn[i].answer), false };
-		status = generate_prompt(out, e, turn[i].question, r->f->cfg.style, i == from, err);
-		if (!status)
-			status = tokenizer_encode(out, e->tok, &said, 1, false, err);
-	}
-	return status;
-}
-
-/* Half of what is left beside the longest section: the new question needs room too. */
-static size_t room_for_turns(const reading *r)
-{
-	int most = 0;
-
-	for (int i = 0; i < r->parts; i++)
-		if (r->part[i].ctx->tokens > most)
-			most = r->part[i].ctx->tokens;
-	int room = (r->f->eng->model->p.context - most) / 2;
-	return room > 0 ? (size_t)room : 0;
-}
-
-int reading_resume(reading *r, int64_t conversation, const progress *p, error *err)
-{
-	tokens t = TOKENS_INIT;
-	turn_row *turn = NULL;
-	int n = 0, from = 0, status = store_list_turns(&turn, &n, r->f->lib, conversation, err);
-
-	do {
-		if (!status)
-			status = encode_turns(&t, r, turn, from, n, err);
-	} while (!status && t.len > room_for_turns(r) && from++ < n);
-	for (int i = 0; i < r->parts && !status; i++) {
-		if ((status = open_session(&r->part[i], r, err)) ||
-		    (status = session_set_budget(r->part[i].s, r->f->cfg.budget, r->f->cfg.calib, err)))
-			break;
-		session_rewind(r->part[i].s, 0);
-		if (t.len)
-			status = session_eval(r->part[i].s, t.id, (int)t.len, NULL, NULL, p, err);
-	}
-	r->turns = status ? 0 : n - from;
-	turn_rows_free(turn, n);
-	tokens_free(&t);
 	return status;
 }

@@ -24,6 +24,7 @@ typedef struct {
 	int section, sections;  /* which section answered (0-based), of how many */
 	int reused_tokens;      /* of the stored contexts, not evaluated again */
 	int prompt_tokens, answer_tokens;
+	int focus, focus_tokens; /* passages read again beside the question, and their tokens; 0: the whole context answered */
 	double budget_asked, budget_read;
 	double first_token_ms;  /* from the call to the first answer token */
 	double tokens_per_s;

@@ -23,6 +23,7 @@
 	X(BUDGET, "budget", 'b', "B", "budget", "share of the keys to read: 1 (exact), 0.125, 1/8, ...")    \
 	X(CALIBRATION, "calibration", 0, "HOW", "calibration", "spread the budget by error or threshold")   \
 	X(STYLE, "style", 's', "STYLE", "style", "answer with a phrase, a sentence, or free")               \
+	X(FOCUS, "focus", 0, "N", "focus", "answer from the N passages that matter; auto, off")             \
 	X(MAX_TOKENS, "max-tokens", 0, "N", "answer-tokens", "most tokens of the answer")                   \
 	X(SOURCES, "sources", 0, "N", "sources", "most sources to show")                                    \
 	X(CONTINUE, "continue", 'c', NULL, NULL, "go on with the latest conversation about it")             \

@@ -15,7 +15,7 @@
 /* libinih's own limit is 200 with line end and NUL. */
 enum { MOST_LINE = 196, MOST_FILE = 1 << 20 };
 
-typedef enum { TEXT, WHOLE, SHARE, FLOAT, SEED, BYTES, CALIBRATION, STYLE, LEVEL } key_kind;
+typedef enum { TEXT, WHOLE, SHARE, FLOAT, SEED, BYTES, CALIBRATION, STYLE, FOCUS, LEVEL } key_kind;
 
 typedef struct {
 	const char *name;
@@ -35,6 +35,7 @@ static const config_entry entries[] = {
 	{ "budget", SHARE, AT(budget), 0, 1, "0.325", "share of a document's keys that a question may read: 1 (all, exact) down to 1/32" },
 	{ "calibration", CALIBRATION, AT(calib), 0, 0, "error", "how the budget is spread over heads: error (measured) or threshold (one for all)" },
 	{ "style", STYLE, AT(style), 0, 0, "phrase", "how to answer: phrase, sentence or free" },
+	{ "focus", FOCUS, AT(focus), 0, 0, "auto", "answer from the passages that matter: auto (as the model needs), off, or how many" },
 	{ "answer-tokens", WHOLE, AT(answer_tokens), 1, 1 << 20, "256", "most tokens of an answer" },
 	{ "sources", WHOLE, AT(sources), 0, 100, "3", "most sources shown under an answer" },
 	{ "disk-budget", BYTES, AT(disk_budget), 0, 0, "0", "most disk space for read documents, such as 20G; least recently used ones go first; 0: no limit" },
@@ -195,6 +196,21 @@ static int set_text(char **at, const char *value, error *err)
 	return 0;
 }
 
+static int set_focus(const config_entry *e, int *at, const char *value, error *err)
+{
+	double v;
+
+	if (strcmp(value, "auto") == 0)
+		*at = FOCUS_AUTO;
+	else if (strcmp(value, "off") == 0)
+		*at = 0;
+	else if (!parse_real(&v, value) || v < 0 || v > FOCUS_MOST || v != floor(v))
+		return refuse(e, value, "say auto, off or a number of passages up to 50", err);
+	else
+		*at = (int)v;
+	return 0;
+}
+
 static int set_calibration(const config_entry *e, calibration *at, const char *value, error *err)
 {
 	if (strcmp(value, "error") && strcmp(value, "threshold"))
@@ -227,6 +243,7 @@ int config_set(config *c, const char *key, const char *value, error *err)
 	case BYTES: return parse_bytes(at, value) ? 0 : refuse(e, value, "give a size such as 500M or 20G", err);
 	case CALIBRATION: return set_calibration(e, at, value, err);
 	case STYLE: return chat_style_parse(at, value, err);
+	case FOCUS: return set_focus(e, at, value, err);
 	case LEVEL: return log_level_parse(at, value, err);
 	default: return set_number(e, at, value, err);
 	}
@@ -262,6 +279,12 @@ int config_value(str *out, const config *c, const char *key, error *err)
 	case BYTES: put_bytes(out, *(const int64_t *)at); break;
 	case CALIBRATION: str_puts(out, *(const calibration *)at == CALIBRATION_ERROR ? "error" : "threshold"); break;
 	case STYLE: str_puts(out, chat_style_name(*(const chat_style *)at)); break;
+	case FOCUS:
+		if (*(const int *)at > 0)
+			str_putf(out, "%d", *(const int *)at);
+		else
+			str_puts(out, *(const int *)at ? "auto" : "off");
+		break;
 	case LEVEL: str_puts(out, levels[*(const log_level *)at]); break;
 	}
 	return str_ok(out, err);

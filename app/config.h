@@ -16,6 +16,8 @@
 #include "engine/sampler.h"
 #include "engine/session.h"
 
+enum { FOCUS_AUTO = -1, FOCUS_MOST = 50 };
+
 typedef struct {
 	char *model;          /* name or path; "" is the library's default */
 	char *adapter;        /* a path or "none"; "" is what belongs to the model */
@@ -23,6 +25,7 @@ typedef struct {
 	double budget;        /* KV budget of a question, (0, 1] */
 	calibration calib;
 	chat_style style;
+	int focus;            /* passages that an answer is read from; 0: off, FOCUS_AUTO: as the model needs */
 	int answer_tokens;    /* most tokens of an answer */
 	int sources;          /* most sources shown */
 	int64_t disk_budget;  /* bytes for contexts; 0: no limit */

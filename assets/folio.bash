@@ -31,7 +31,7 @@ _folio_plain()
 		elif [[ -n $skip ]]; then
 			skip=
 		elif [[ $word == --model || $word == -m || $word == --title || $word == --name || $word == -n || $word == --budget ||
-			$word == -b || $word == --threads || $word == -t || $word == --style || $word == -s || $word == --calibration || $word == --adapter ]]; then
+			$word == -b || $word == --threads || $word == -t || $word == --style || $word == -s || $word == --calibration || $word == --adapter || $word == --focus ]]; then
 			[[ ${COMP_WORDS[i + 1]-} == = ]] || skip=yes
 		elif [[ $word != -* ]]; then
 			plain+=("$word")
@@ -50,6 +50,7 @@ _folio()
 	case $before in
 	--model | -m) _folio_words "$("$folio" models --names 2>/dev/null)"; return ;;
 	--style | -s) _folio_words $'phrase\nsentence\nfree'; return ;;
+	--focus) _folio_words $'auto\noff\n1\n2\n3\n4\n5'; return ;;
 	--calibration) _folio_words $'error\nthreshold'; return ;;
 	esac
 

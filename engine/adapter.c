@@ -168,6 +168,8 @@ int adapter_open(adapter **out, const char *path, const void *bytes, size_t n, c
 	if (!a)
 		return error_nomem(err, "the adapter");
 	status = bytes ? gguf_parse(&g, bytes, n, path, err) : gguf_open(&g, path, err);
+	if (!status && bytes && !(g.path = strdup(path)))
+		status = error_nomem(err, "the adapter");
 	if (status || (status = check_kind(&g, m, &alpha, err)) || (status = check_names(&g, m, err)))
 		goto out;
 	if (!(a->layer = mem_zeroed((size_t)m->p.layers, sizeof(*a->layer)))) {

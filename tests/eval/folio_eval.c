@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/focus.h"
 #include "app/folio.h"
 #include "app/generate.h"
 #include "app/read.h"
@@ -35,6 +36,7 @@ typedef struct {
 	row row[MOST_BUDGETS];
 	calibration calib;
 	bool json, dense, quick;
+	FILE *ranks;
 } options;
 
 /* What finding retrieval heads collects, [layers * heads]. */
@@ -54,7 +56,7 @@ typedef struct {
 	session *plain; /* the dense session the context was made from */
 	context *ctx;
 	head_ref *head;
-	int heads;
+	int heads, focus;
 } article;
 
 static int open_document(document **out, const json_t *d, error *err)
@@ -143,6 +145,16 @@ static int argmax(const float *x, int n)
 	return at;
 }
 
+/* Of passages in the order they were ranked: the place (1 = first) of the one that
+ * holds the byte; 0 if none does. */
+static int place_of(const ranked_passage *p, int n, size_t byte)
+{
+	for (int i = 0; i < n; i++)
+		if (p[i].at.from <= byte && byte < p[i].at.to)
+			return i + 1;
+	return 0;
+}
+
 /* Rank (1 = first) of the passage that holds the answer; 0 if none does. */
 static int gold_rank(const article *a, const float *mass, size_t byte, error *err)
 {
@@ -151,36 +163,80 @@ static int gold_rank(const article *a, const float *mass, size_t byte, error *er
 
 	if (sources_rank(&p, &n, a->doc, 0, a->doc->len, 0, mass, a->tok.at, (int)a->tok.len, err))
 		return 0;
-	for (int i = 0; i < n && !rank; i++)
-		if (p[i].at.from <= byte && byte < p[i].at.to)
-			rank = i + 1;
+	rank = place_of(p, n, byte);
 	free(p);
 	return rank;
+}
+
+/* As `ask` does it with focus: the passages, best first, and the answer from them. */
+static int focused(generated *g, ranked_passage **p, int *n, session *s, const article *a, const tokens *prompt, const char *question,
+                   error *err)
+{
+	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler };
+	int window = a->e->model->p.context, used, status;
+	tokens all = TOKENS_INIT;
+	session *fresh = NULL;
+
+	if ((status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, NULL, err)) ||
+	    (status = sources_rank(p, n, a->doc, 0, a->doc->len, 0, session_watched(s), a->tok.at, (int)a->tok.len, err)))
+		return status;
+	if (a->o->ranks) {
+		fprintf(a->o->ranks, "{\"look\": [");
+		for (int i = 0; i < *n; i++)
+			fprintf(a->o->ranks, "%s[%zu, %zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].at.to, (*p)[i].mass);
+	}
+	if ((status = focus_rank(*p, *n, a->doc, question, err)))
+		return status;
+	if (a->o->ranks) {
+		fprintf(a->o->ranks, "], \"both\": [");
+		for (int i = 0; i < *n; i++)
+			fprintf(a->o->ranks, "%s[%zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].mass);
+		fprintf(a->o->ranks, "], ");
+	}
+	if (!(status = focus_encode(&all, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, window / 2, err)))
+		for (size_t i = 0; i < prompt->len && !status; i++)
+			status = tokens_push(&all, prompt->id[i], 0, err);
+	if (!status && !(status = session_open(&fresh, a->e, NULL, window, err)))
+		status = generate(g, fresh, a->e, &all, &go, NULL, NULL, NULL, err);
+	if (!status)
+		focus_holders_first(*p, used, a->doc, str_text(&g->text));
+	session_close(fresh);
+	tokens_free(&all);
+	return status;
 }
 
 static int generate_and_score(row *r, session *s, const article *a, const tokens *prompt, const json_t *q, error *err)
 {
 	const json_t *byte = json_object_get(q, "answer_byte");
 	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler };
-	generated g;
-	int status = session_watch(s, a->head, a->heads, false, err);
+	ranked_passage *p = NULL;
+	generated g = { 0 };
+	int n = 0, status = session_watch(s, a->head, a->heads, false, err);
 
 	session_rewind(s, 0);
 	if (!status)
-		status = generate(&g, s, a->e, prompt, &go, NULL, NULL, NULL, err);
-	if (status)
+		status = a->focus ? focused(&g, &p, &n, s, a, prompt, json_string_value(json_object_get(q, "q")), err)
+		                  : generate(&g, s, a->e, prompt, &go, NULL, NULL, NULL, err);
+	if (status) {
+		free(p);
+		generated_free(&g);
 		return status;
+	}
 	double f1 = score_f1(str_text(&g.text), json_object_get(q, "answers"));
 	r->em += score_exact(str_text(&g.text), json_object_get(q, "answers"));
 	r->f1 += f1;
 	r->f1_squares += f1 * f1;
+	if (a->o->ranks && a->focus)
+		fprintf(a->o->ranks, "\"byte\": %lld, \"f1\": %.3f}\n", byte ? (long long)json_integer_value(byte) : -1, f1);
 	generated_free(&g);
 	if (byte && json_integer_value(byte) >= 0) {
-		int rank = gold_rank(a, session_watched(s), (size_t)json_integer_value(byte), err);
+		size_t at = (size_t)json_integer_value(byte);
+		int rank = a->focus ? place_of(p, n, at) : gold_rank(a, session_watched(s), at, err);
 		r->sourced++;
 		r->top1 += rank == 1;
 		r->top3 += rank >= 1 && rank <= 3;
 	}
+	free(p);
 	return 0;
 }
 
@@ -364,6 +420,7 @@ static int run_line(bool *took, options *o, folio *f, head_scores *hs, const cha
 		goto out;
 	if ((status = sources_heads(&a.head, &a.heads, a.e, f->model.profile_json, err)))
 		goto out;
+	a.focus = focus_passages(&f->cfg, a.e, f->model.profile_json);
 	double start = clock_s();
 	if ((status = article_open(&a, err)))
 		goto out;
@@ -446,7 +503,8 @@ static int usage(void)
 	fprintf(stderr, "usage: folio-eval FILE.jsonl... [--model M] [--budgets 1,0.325,0.125,0.0625] [--docs N] [--questions N]\n"
 	                "  [--min-tokens A] [--max-tokens B] [--calibration error|threshold] [--style phrase|sentence|free]\n"
 	                "  [--threads N] [--json] [--dense: compare budget 1.0 with plain dense attention]\n"
-	                "  [--quick: no generated answers] [--find-heads N: print the heads that point at answers]\n");
+	                "  [--quick: no generated answers] [--find-heads N: print the heads that point at answers]\n"
+	                "  [--adapter FILE|none] [--focus auto|off|N] [--ranks FILE: a JSON line for each question, how passages ranked]\n");
 	return 2;
 }
 
@@ -456,7 +514,7 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		{ "model", 1, 0, 'm' }, { "budgets", 1, 0, 'b' }, { "docs", 1, 0, 'd' }, { "questions", 1, 0, 'q' },
 		{ "min-tokens", 1, 0, 'a' }, { "max-tokens", 1, 0, 'z' }, { "calibration", 1, 0, 'c' }, { "style", 1, 0, 's' },
 		{ "threads", 1, 0, 't' }, { "json", 0, 0, 'j' }, { "dense", 0, 0, 'e' }, { "quick", 0, 0, 'k' },
-		{ "find-heads", 1, 0, 'h' }, { 0 },
+		{ "find-heads", 1, 0, 'h' }, { "adapter", 1, 0, 'A' }, { "focus", 1, 0, 'f' }, { "ranks", 1, 0, 'r' }, { 0 },
 	};
 	int status = 0;
 
@@ -464,6 +522,12 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		switch (c) {
 		case 'm': status = config_set(&f->cfg, "model", optarg, err); break;
 		case 't': status = config_set(&f->cfg, "threads", optarg, err); break;
+		case 'A': status = config_set(&f->cfg, "adapter", optarg, err); break;
+		case 'f': status = config_set(&f->cfg, "focus", optarg, err); break;
+		case 'r':
+			if (!(o->ranks = fopen(optarg, "w")))
+				status = error_errno(err, ERR_IO, "%s: cannot be written", optarg);
+			break;
 		case 's': status = config_set(&f->cfg, "style", optarg, err); break;
 		case 'b': status = parse_budgets(o, optarg) ? error_set(err, ERR_ARG, "'%s' is no list of budgets", optarg) : 0; break;
 		case 'd': o->docs = atoi(optarg); break;
@@ -511,6 +575,8 @@ int main(int argc, char **argv)
 out:
 	if (status)
 		fprintf(stderr, "folio-eval: %s\n", err.msg);
+	if (o.ranks)
+		fclose(o.ranks);
 	free(hs.reciprocal);
 	free(hs.top1);
 	folio_close(f);

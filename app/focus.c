@@ -1,0 +1,135 @@
+#include "app/focus.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/assets.h"
+#include "app/read.h"
+#include "base/mem.h"
+#include "store/search.h"
+
+/* Weight of the shared words beside attention's 1, and the power that sharpens them. */
+#define WORDS 1.0
+#define SHARPEN 2
+
+static int profile_number(const json_t *profile)
+{
+	const json_t *n = json_object_get(profile, "focus");
+
+	return json_is_integer(n) && json_integer_value(n) >= 0 && json_integer_value(n) <= FOCUS_MOST ? (int)json_integer_value(n) : FOCUS_AUTO;
+}
+
+int focus_passages(const config *cfg, const engine *e, const char *profile_json)
+{
+	const asset *a = asset_find("profiles.json");
+	int n = cfg->focus;
+
+	if (n == FOCUS_AUTO && profile_json && *profile_json) {
+		json_t *own = json_loads(profile_json, 0, NULL);
+		n = profile_number(own);
+		json_decref(own);
+	}
+	if (n == FOCUS_AUTO && a) {
+		json_t *all = json_loadb(a->bytes, a->len, 0, NULL);
+		n = profile_number(json_object_get(all, e->model->fingerprint));
+		json_decref(all);
+	}
+	return n == FOCUS_AUTO ? 0 : n;
+}
+
+static int by_falling_mass(const void *a, const void *b)
+{
+	const ranked_passage *x = a, *y = b;
+
+	if (x->mass != y->mass)
+		return x->mass < y->mass ? 1 : -1;
+	return x->at.from < y->at.from ? -1 : 1;
+}
+
+int focus_rank(ranked_passage *p, int n, const document *d, const char *question, error *err)
+{
+	document_passage *at = mem_array((size_t)n, sizeof(*at));
+	double *words = mem_array((size_t)n, sizeof(*words)), looked = 0, shared = 0;
+	int status = at && words ? 0 : error_nomem(err, "the passages");
+
+	for (int i = 0; !status && i < n; i++)
+		at[i] = p[i].at;
+	if (!status)
+		status = search_passages(words, d, at, n, question, err);
+	for (int i = 0; !status && i < n; i++) {
+		double w = words[i];
+		for (int k = 1; k < SHARPEN; k++)
+			words[i] *= w;
+		shared += words[i];
+		looked += p[i].mass;
+	}
+	for (int i = 0; !status && i < n; i++) {
+		double look = looked > 0 ? p[i].mass / looked : 0, word = shared > 0 ? words[i] / shared : 0;
+		p[i].mass = (look + WORDS * word) / ((looked > 0) + WORDS * (shared > 0) + (looked <= 0 && shared <= 0));
+	}
+	if (!status)
+		qsort(p, (size_t)n, sizeof(*p), by_falling_mass);
+	free(at);
+	free(words);
+	return status;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	size_t x = ((const document_passage *)a)->from, y = ((const document_passage *)b)->from;
+
+	return (x > y) - (x < y);
+}
+
+static int encode(tokens *out, const engine *e, const document *d, const ranked_passage *p, int n, error *err)
+{
+	document_passage *at = mem_array((size_t)n, sizeof(*at));
+	str text = STR_INIT;
+	int status = at ? 0 : error_nomem(err, "the passages");
+
+	for (int i = 0; at && i < n; i++)
+		at[i] = p[i].at;
+	if (at)
+		qsort(at, (size_t)n, sizeof(*at), by_place);
+	for (int i = 0; at && i < n; i++) {
+		if (i)
+			str_puts(&text, "\n");
+		str_put(&text, d->text + at[i].from, at[i].to - at[i].from);
+	}
+	if (!status && !(status = str_ok(&text, err)))
+		status = read_encode(out, e, d->title, str_text(&text), 0, text.len, err);
+	str_free(&text);
+	free(at);
+	return status;
+}
+
+int focus_encode(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
+                 error *err)
+{
+	size_t before = out->len;
+
+	for (*used = n; *used > 0; (*used)--) {
+		int status = encode(out, e, d, p, *used, err);
+		if (status || out->len - before <= (size_t)most_tokens || *used == 1)
+			return status;
+		out->len = before;
+	}
+	return 0;
+}
+
+void focus_holders_first(ranked_passage *p, int n, const document *d, const char *said)
+{
+	size_t len = strlen(said);
+	int at = 0;
+
+	while (len && strchr(" .\n", said[len - 1]))
+		len--;
+	for (int i = 0; i < n && len; i++) {
+		if (!memmem(d->text + p[i].at.from, p[i].at.to - p[i].at.from, said, len))
+			continue;
+		ranked_passage one = p[i];
+		memmove(p + at + 1, p + at, (size_t)(i - at) * sizeof(*p));
+		p[at++] = one;
+	}
+}

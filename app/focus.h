@@ -1,0 +1,32 @@
+/* app/focus.h - leading a small model's eyes: the passages of a document that a
+ * question is about, and a fresh short context made of them.
+ *
+ * Two signals say which they are: where the question's tokens look in the model's
+ * retrieval heads, over the whole stored context (Wu et al. 2024), and the words
+ * that question and passage share (BM25). */
+
+#ifndef APP_FOCUS_H
+#define APP_FOCUS_H
+
+#include "app/sources.h"
+
+/* How many passages to answer from: cfg's focus, or, when that is auto, what the
+ * model's profile in the library or else assets/profiles.json says; 0 is off, and
+ * what holds for models that nothing was measured for. */
+int focus_passages(const config *cfg, const engine *e, const char *profile_json);
+
+/* p: every passage of the document with the mass that the question gave it within
+ * its section, in any order. Sets each mass to the share of both signals together,
+ * which add up to 1 over all, and sorts by it. */
+int focus_rank(ranked_passage *p, int n, const document *d, const char *question, error *err);
+
+/* Append a prompt's document part that consists of the first n of p, in the order of
+ * the document. Passages beyond most_tokens are left out, the weakest first, but never
+ * the first. *used: how many there are. */
+int focus_encode(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
+                 error *err);
+
+/* Put those of the first n that hold the answer's very words before the others. */
+void focus_holders_first(ranked_passage *p, int n, const document *d, const char *said);
+
+#endif
