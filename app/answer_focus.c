@@ -106,7 +106,7 @@ static int fill(answer *out, reading *r, evidence *v, generated *g, int used, er
 	out->text = str_take(&g->text);
 	if (!out->text)
 		return error_nomem(err, "the answer");
-	focus_holders_first(v->p, used, r->doc, out->text);
+	focus_prefer_holders(v->p, used, r->doc, out->text);
 	while (n > 1 && v->p[n - 1].mass < LEAST_SHARE)
 		n--;
 	out->section = v->n ? v->p[0].section : 0;

@@ -12,6 +12,9 @@
 /* Weight of the shared words beside attention's 1, and the power that sharpens them. */
 #define WORDS 1.0
 #define SHARPEN 2
+/* How much more a passage counts as a source when the answer's very words stand in it:
+ * often they do by chance, in a name. */
+#define HOLDER 3
 
 static int profile_number(const json_t *profile)
 {
@@ -118,18 +121,24 @@ int focus_encode(tokens *out, int *used, const engine *e, const document *d, con
 	return 0;
 }
 
-void focus_holders_first(ranked_passage *p, int n, const document *d, const char *said)
+static bool holds(const document *d, const ranked_passage *p, const char *said, size_t len)
+{
+	return len && memmem(d->text + p->at.from, p->at.to - p->at.from, said, len);
+}
+
+void focus_prefer_holders(ranked_passage *p, int n, const document *d, const char *said)
 {
 	size_t len = strlen(said);
-	int at = 0;
 
 	while (len && strchr(" .\n", said[len - 1]))
 		len--;
-	for (int i = 0; i < n && len; i++) {
-		if (!memmem(d->text + p[i].at.from, p[i].at.to - p[i].at.from, said, len))
-			continue;
+	/* Few passages: insertion keeps equal ones in their order. */
+	for (int i = 1; i < n; i++) {
 		ranked_passage one = p[i];
-		memmove(p + at + 1, p + at, (size_t)(i - at) * sizeof(*p));
-		p[at++] = one;
+		double weight = one.mass * (holds(d, &one, said, len) ? HOLDER : 1);
+		int at = i;
+		for (; at > 0 && p[at - 1].mass * (holds(d, &p[at - 1], said, len) ? HOLDER : 1) < weight; at--)
+			p[at] = p[at - 1];
+		p[at] = one;
 	}
 }

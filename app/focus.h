@@ -26,7 +26,7 @@ int focus_rank(ranked_passage *p, int n, const document *d, const char *question
 int focus_encode(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
                  error *err);
 
-/* Put those of the first n that hold the answer's very words before the others. */
-void focus_holders_first(ranked_passage *p, int n, const document *d, const char *said);
+/* Order the first n as sources: those that hold the answer's very words count for more. */
+void focus_prefer_holders(ranked_passage *p, int n, const document *d, const char *said);
 
 #endif

@@ -199,7 +199,7 @@ static int focused(generated *g, ranked_passage **p, int *n, session *s, const a
 	if (!status && !(status = session_open(&fresh, a->e, NULL, window, err)))
 		status = generate(g, fresh, a->e, &all, &go, NULL, NULL, NULL, err);
 	if (!status)
-		focus_holders_first(*p, used, a->doc, str_text(&g->text));
+		focus_prefer_holders(*p, used, a->doc, str_text(&g->text));
 	session_close(fresh);
 	tokens_free(&all);
 	return status;
@@ -265,7 +265,7 @@ static int ask_at_budget(row *r, const article *a, const tokens *prompt, const j
 		}
 	}
 	r->nll += nll / n;
-	if (!a->o->quick)
+	if (!a->o->quick && r >= a->o->row && r < a->o->row + MOST_BUDGETS) /* not for the reference */
 		status = generate_and_score(r, s, a, prompt, q, err);
 out:
 	session_close(s);
