@@ -149,6 +149,13 @@ static void check_model(report *r, cli *c)
 	show_put_bytes(&s, p->weights_bytes);
 	say(r, "architecture", str_text(&s), 0);
 	str_clear(&s);
+	if (e->adapter) {
+		str_putf(&s, "%s, rank %d, ", e->adapter->name, e->adapter->rank);
+		show_put_bytes(&s, e->adapter->bytes);
+	} else
+		str_puts(&s, "none");
+	say(r, "adapter", str_text(&s), 0);
+	str_clear(&s);
 	str_putf(&s, "%s, %d tokens", tokenizer_name(e->tok), tokenizer_size(e->tok));
 	say(r, "tokenizer", str_text(&s), 0);
 	str_clear(&s);

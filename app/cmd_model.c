@@ -6,37 +6,56 @@
 #include "app/show.h"
 #include "base/path.h"
 
-static json_t *model_json(const model_row *m)
+/* What models_adapter found, for people; "" for none. */
+static const char *adapter_name(const str *which)
 {
-	return json_pack("{s:I, s:o, s:o, s:I, s:s, s:b, s:b, s:I}", "id", (json_int_t)m->id, "name", cmd_text(m->name), "path",
-	                 cmd_text(m->path), "bytes", (json_int_t)m->bytes, "fingerprint", m->fingerprint, "default",
-	                 m->is_default, "there", path_exists(m->path), "added", (json_int_t)m->added);
+	return strncmp(str_text(which), MODELS_SHIPPED, strlen(MODELS_SHIPPED)) ? str_text(which) : which->data + strlen(MODELS_SHIPPED);
 }
 
-static void list_table(const model_row *m, int n)
+static json_t *model_json(folio *f, const model_row *m)
 {
-	table t = { .head = { "", "name", "size", "path" }, .columns = 4, .right = { [2] = true } };
+	str lora = STR_INIT;
+	json_t *o;
+
+	models_adapter(&lora, f, m, NULL);
+	o = json_pack("{s:I, s:o, s:o, s:I, s:s, s:b, s:b, s:I, s:o}", "id", (json_int_t)m->id, "name", cmd_text(m->name), "path",
+	                 cmd_text(m->path), "bytes", (json_int_t)m->bytes, "fingerprint", m->fingerprint, "default",
+	                 m->is_default, "there", path_exists(m->path), "added", (json_int_t)m->added, "adapter",
+	                 lora.len ? cmd_text(adapter_name(&lora)) : json_null());
+	str_free(&lora);
+	return o;
+}
+
+static void list_table(folio *f, const model_row *m, int n)
+{
+	table t = { .head = { "", "name", "size", "adapter", "path" }, .columns = 5, .right = { [2] = true } };
 
 	for (int i = 0; i < n; i++) {
-		str bytes = STR_INIT;
+		str bytes = STR_INIT, lora = STR_INIT;
 		show_put_bytes(&bytes, m[i].bytes);
+		models_adapter(&lora, f, &m[i], NULL);
 		table_put(&t, "%s", m[i].is_default ? "*" : "");
 		table_put(&t, "%s", m[i].name);
 		table_put(&t, "%s", str_text(&bytes));
+		table_put(&t, "%s", lora.len ? adapter_name(&lora) : "-");
 		table_put(&t, "%s%s", m[i].path, path_exists(m[i].path) ? "" : "  (the file is gone)");
 		str_free(&bytes);
+		str_free(&lora);
 	}
 	table_show(&t, stdout);
 	table_free(&t);
-	puts("\n* the default: `folio model use NAME` chooses another.");
+	puts("\n* the default: `folio model use NAME` chooses another.\n"
+	     "A model as small as the default one, SmolLM2-135M with its reader, finds facts that stand in a sentence or two. It does not\n"
+	     "reason over several passages, count or summarise reliably. A larger model does better and reads more slowly: get one as a\n"
+	     "GGUF file (Llama, Mistral, Qwen2, Qwen3), then `folio model add FILE.gguf`.");
 }
 
-static int list_json(const model_row *m, int n, error *err)
+static int list_json(folio *f, const model_row *m, int n, error *err)
 {
 	json_t *list = json_array();
 
 	for (int i = 0; i < n; i++)
-		json_array_append_new(list, model_json(&m[i]));
+		json_array_append_new(list, model_json(f, &m[i]));
 	return cmd_json(json_pack("{s:o}", "models", list), err);
 }
 
@@ -48,12 +67,12 @@ int cmd_models(cli *c, error *err)
 	if (status || (status = store_list_models(&m, &n, c->f->lib, err)))
 		return status;
 	if (cli_has(c, OPT_JSON))
-		status = list_json(m, n, err);
+		status = list_json(c->f, m, n, err);
 	else if (cli_has(c, OPT_NAMES))
 		for (int i = 0; i < n; i++)
 			show_line(stdout, "%s", m[i].name);
 	else if (n)
-		list_table(m, n);
+		list_table(c->f, m, n);
 	else
 		puts("There is no model yet: `folio model get` fetches the default one (94 MB), `folio model add FILE.gguf` adds yours.");
 	model_rows_free(m, n);
@@ -66,7 +85,7 @@ static int tell_model(cli *c, model_row *m, const char *what, error *err)
 	int status = 0;
 
 	if (cli_has(c, OPT_JSON))
-		status = cmd_json(model_json(m), err);
+		status = cmd_json(model_json(c->f, m), err);
 	else
 		cmd_say(c, "%s %s%s.", m->name, what, m->is_default ? "; it is the default" : "");
 	model_row_free(m);

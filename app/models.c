@@ -108,7 +108,6 @@ static int remember(folio *f, model_row *row, const engine *e, int64_t bytes, in
 /* ---- adapters ---- */
 
 #define ADAPTER "adapter"
-#define SHIPPED "asset:"
 
 /* What the model's own profile, or else the shipped one, says under a key. */
 static int profile_text(str *out, const char *json, size_t n, const char *owner, const char *key, error *err)
@@ -137,7 +136,7 @@ int models_adapter(str *out, folio *f, const model_row *row, error *err)
 		str name = STR_INIT;
 		status = profile_text(&name, shipped->bytes, shipped->len, row->fingerprint, ADAPTER, err);
 		if (!status && name.len && asset_find(name.data))
-			str_putf(out, SHIPPED "%s", name.data);
+			str_putf(out, MODELS_SHIPPED "%s", name.data);
 		str_free(&name);
 	}
 	if (!status && strcmp(str_text(out), "none") == 0)
@@ -149,9 +148,9 @@ static int adapt(engine *e, const str *which, error *err)
 {
 	if (!which->len)
 		return 0;
-	if (strncmp(which->data, SHIPPED, strlen(SHIPPED)))
+	if (strncmp(which->data, MODELS_SHIPPED, strlen(MODELS_SHIPPED)))
 		return engine_adapt(e, which->data, NULL, 0, err);
-	const asset *a = asset_find(which->data + strlen(SHIPPED));
+	const asset *a = asset_find(which->data + strlen(MODELS_SHIPPED));
 	return engine_adapt(e, a->name, a->bytes, a->len, err);
 }
 

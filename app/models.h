@@ -16,6 +16,9 @@ int models_find(model_row *out, folio *f, const char *word, error *err);
  * up to date, in memory and in the library. */
 int models_open(engine **out, folio *f, model_row *row, error *err);
 
+/* An adapter that is part of the program. */
+#define MODELS_SHIPPED "asset:"
+
 /* The adapter that the row's model is opened with: the setting, else what `model use
  * --adapter` chose for this model, else the one that folio ships for it. A path,
  * "asset:NAME", or "" for none. */
