@@ -22,11 +22,15 @@
 #include "base/mem.h"
 #include "tests/eval/score.h"
 
+/* What the reader was taught to say when a text holds no answer. */
+#define REFUSAL "The document does not say."
+
 enum { MOST_BUDGETS = 16, MOST_ANSWER = 64 };
 
 typedef struct {
 	double budget;
 	int n, tokens, sourced;
+	int refused, unanswerable, unanswerable_refused; /* refused: of those that have an answer */
 	double read, em, f1, f1_squares, nll, kl, dense_kl, agree, top1, top3;
 } row;
 
@@ -35,7 +39,7 @@ typedef struct {
 	int budgets;
 	row row[MOST_BUDGETS];
 	calibration calib;
-	bool json, dense, quick;
+	bool json, dense, quick, impossible, words_only;
 	FILE *ranks;
 } options;
 
@@ -180,6 +184,8 @@ static int focused(generated *g, ranked_passage **p, int *n, session *s, const a
 	if ((status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, NULL, err)) ||
 	    (status = sources_rank(p, n, a->doc, 0, a->doc->len, 0, session_watched(s), a->tok.at, (int)a->tok.len, err)))
 		return status;
+	for (int i = 0; i < *n && a->o->words_only; i++)
+		(*p)[i].mass = 0;
 	if (a->o->ranks) {
 		fprintf(a->o->ranks, "{\"look\": [");
 		for (int i = 0; i < *n; i++)
@@ -222,6 +228,15 @@ static int generate_and_score(row *r, session *s, const article *a, const tokens
 		generated_free(&g);
 		return status;
 	}
+	bool refused = strncmp(str_text(&g.text), REFUSAL, strlen(REFUSAL) - 1) == 0;
+	if (json_array_size(json_object_get(q, "answers")) == 0) {
+		r->unanswerable++;
+		r->unanswerable_refused += refused;
+		free(p);
+		generated_free(&g);
+		return 0;
+	}
+	r->refused += refused;
 	double f1 = score_f1(str_text(&g.text), json_object_get(q, "answers"));
 	r->em += score_exact(str_text(&g.text), json_object_get(q, "answers"));
 	r->f1 += f1;
@@ -251,9 +266,11 @@ static int ask_at_budget(row *r, const article *a, const tokens *prompt, const j
 	    (status = session_set_budget(s, r->budget, a->o->calib, err)) ||
 	    (status = score_gold(lp, s, a->e, prompt, gold, n, err)))
 		goto out;
+	double nll = 0;
+	if (json_array_size(json_object_get(q, "answers")) == 0)
+		goto generate;
 	r->read += session_get_stats(s).budget_read;
 	r->n++;
-	double nll = 0;
 	for (int i = 0; i < n; i++) {
 		const float *p = lp + (size_t)i * vocab;
 		nll -= p[gold[i]];
@@ -265,6 +282,7 @@ static int ask_at_budget(row *r, const article *a, const tokens *prompt, const j
 		}
 	}
 	r->nll += nll / n;
+generate:
 	if (!a->o->quick && r >= a->o->row && r < a->o->row + MOST_BUDGETS) /* not for the reference */
 		status = generate_and_score(r, s, a, prompt, q, err);
 out:
@@ -387,18 +405,23 @@ static void print_heads(const head_scores *h, const engine *e, int most)
 
 /* ---- all of them ---- */
 
-/* Question i of n out of all those that have an answer, spread over the document. */
-static const json_t *pick(const json_t *questions, int i, int n)
+static bool eligible(const json_t *q, bool impossible)
+{
+	return impossible || json_array_size(json_object_get(q, "answers")) > 0;
+}
+
+/* Question i of n out of all those that have an answer (or all), spread over the document. */
+static const json_t *pick(const json_t *questions, int i, int n, bool impossible)
 {
 	int have = 0, want = -1;
 
 	for (size_t k = 0; k < json_array_size(questions); k++)
-		have += json_array_size(json_object_get(json_array_get(questions, k), "answers")) > 0;
+		have += eligible(json_array_get(questions, k), impossible);
 	if (i >= have)
 		return NULL;
 	want = have <= n ? i : (int)((2 * (int64_t)i + 1) * have / (2 * n));
 	for (size_t k = 0; k < json_array_size(questions); k++)
-		if (json_array_size(json_object_get(json_array_get(questions, k), "answers")) > 0 && want-- == 0)
+		if (eligible(json_array_get(questions, k), impossible) && want-- == 0)
 			return json_array_get(questions, k);
 	return NULL;
 }
@@ -427,7 +450,7 @@ static int run_line(bool *took, options *o, folio *f, head_scores *hs, const cha
 	fprintf(stderr, "%s: %zu tokens read in %.1f s\n", a.doc->title, a.tok.len, clock_s() - start);
 	*took = true;
 	for (int i = 0; i < o->questions && !status; i++) {
-		const json_t *q = pick(json_object_get(d, "questions"), i, o->questions);
+		const json_t *q = pick(json_object_get(d, "questions"), i, o->questions, o->impossible);
 		if (q)
 			status = hs ? find_heads(hs, &a, q, err) : ask(o, &a, q, err);
 	}
@@ -476,12 +499,13 @@ static void print_row(const options *o, const row *r)
 	double n = r->n, t = r->tokens, spread = n > 1 ? 1.96 * sqrt(fmax(0, r->f1_squares / n - r->f1 * r->f1 / n / n) / (n - 1)) : 0;
 	const char *form = o->json ? "{\"budget\": %.4f, \"budget_read\": %.4f, \"n\": %d, \"em\": %.4f, \"f1\": %.4f, \"f1_95\": %.4f, "
 	                             "\"nll\": %.4f, \"kl\": %.5f, \"agree\": %.4f, \"source_top1\": %.4f, \"source_top3\": %.4f, "
-	                             "\"calibration\": \"%s\", \"dense_kl\": %.6f}\n"
-	                           : "budget %.4f read %.4f n %d em %.3f f1 %.3f +- %.3f nll %.3f kl %.4f agree %.3f top1 %.2f top3 %.2f %s dense_kl %.6f\n";
+	                             "\"calibration\": \"%s\", \"dense_kl\": %.6f, \"refused\": %d, \"unanswerable\": %d, \"unanswerable_refused\": %d}\n"
+	                           : "budget %.4f read %.4f n %d em %.3f f1 %.3f +- %.3f nll %.3f kl %.4f agree %.3f top1 %.2f top3 %.2f %s dense_kl %.6f refused %d, of %d unanswerable %d\n";
 
 	printf(form, r->budget, r->read / n, r->n, r->em / n, r->f1 / n, spread, r->nll / n, r->kl / t, r->agree / t,
 	       r->sourced ? r->top1 / r->sourced : 0, r->sourced ? r->top3 / r->sourced : 0,
-	       o->calib == CALIBRATION_ERROR ? "error" : "threshold", r->dense_kl / t);
+	       o->calib == CALIBRATION_ERROR ? "error" : "threshold", r->dense_kl / t, r->refused,
+	       r->unanswerable, r->unanswerable_refused);
 }
 
 static int parse_budgets(options *o, const char *text)
@@ -504,7 +528,8 @@ static int usage(void)
 	                "  [--min-tokens A] [--max-tokens B] [--calibration error|threshold] [--style phrase|sentence|free]\n"
 	                "  [--threads N] [--json] [--dense: compare budget 1.0 with plain dense attention]\n"
 	                "  [--quick: no generated answers] [--find-heads N: print the heads that point at answers]\n"
-	                "  [--adapter FILE|none] [--focus auto|off|N] [--ranks FILE: a JSON line for each question, how passages ranked]\n");
+	                "  [--adapter FILE|none] [--focus auto|off|N] [--ranks FILE: a JSON line for each question, how passages ranked]\n"
+	                "  [--impossible: ask questions without an answer too, and count refusals] [--words-only: focus by words alone]\n");
 	return 2;
 }
 
@@ -514,7 +539,8 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		{ "model", 1, 0, 'm' }, { "budgets", 1, 0, 'b' }, { "docs", 1, 0, 'd' }, { "questions", 1, 0, 'q' },
 		{ "min-tokens", 1, 0, 'a' }, { "max-tokens", 1, 0, 'z' }, { "calibration", 1, 0, 'c' }, { "style", 1, 0, 's' },
 		{ "threads", 1, 0, 't' }, { "json", 0, 0, 'j' }, { "dense", 0, 0, 'e' }, { "quick", 0, 0, 'k' },
-		{ "find-heads", 1, 0, 'h' }, { "adapter", 1, 0, 'A' }, { "focus", 1, 0, 'f' }, { "ranks", 1, 0, 'r' }, { 0 },
+		{ "find-heads", 1, 0, 'h' }, { "adapter", 1, 0, 'A' }, { "focus", 1, 0, 'f' }, { "ranks", 1, 0, 'r' },
+		{ "impossible", 0, 0, 'i' }, { "words-only", 0, 0, 'w' }, { 0 },
 	};
 	int status = 0;
 
@@ -522,6 +548,8 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		switch (c) {
 		case 'm': status = config_set(&f->cfg, "model", optarg, err); break;
 		case 't': status = config_set(&f->cfg, "threads", optarg, err); break;
+		case 'i': o->impossible = true; break;
+		case 'w': o->words_only = true; break;
 		case 'A': status = config_set(&f->cfg, "adapter", optarg, err); break;
 		case 'f': status = config_set(&f->cfg, "focus", optarg, err); break;
 		case 'r':
