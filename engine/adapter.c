@@ -9,7 +9,6 @@
 #include "base/path.h"
 #include "engine/gguf.h"
 #include "engine/model_impl.h"
-#include "kernels/half.h"
 
 static const char *const map_name[AD_MAPS] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down" };
 
@@ -62,37 +61,47 @@ static int check_names(const gguf *g, const model *m, error *err)
 	return 0;
 }
 
-/* n values of a tensor times scale, as f16. */
-static int convert(f16 *out, const gguf_tensor *t, size_t n, float scale, const char *path, error *err)
+static dtype format_of(int64_t row)
 {
-	float *f = mem_array(n, sizeof(*f));
-
-	if (!f)
-		return error_nomem(err, "the adapter");
-	ref_dequantize(f, t->data, t->type, (int64_t)n);
-	for (size_t i = 0; i < n; i++) {
-		f[i] *= scale;
-		if (!(fabsf(f[i]) <= 65504.0f)) {
-			free(f);
-			return error_set(err, ERR_FORMAT, "%s: holds a value that is no usable number: it is damaged, fetch or make it again", path);
-		}
-		out[i] = f16_from_f32(f[i]);
-	}
-	free(f);
-	return 0;
+	return row % dtype_get(DT_Q8_0)->block ? DT_F16 : DT_Q8_0;
 }
 
-static f16 *own(adapter *a, size_t n)
+/* The tensor's rows, each dim[0] long, times scale. */
+static int convert(void *out, const gguf_tensor *t, float scale, const char *path, error *err)
 {
-	f16 *p = mem_aligned(n, sizeof(*p));
+	int64_t row = t->dim[0];
+	size_t from = dtype_row_bytes(t->type, row), to = dtype_row_bytes(format_of(row), row);
+	float *f = mem_array((size_t)row, sizeof(*f));
+	int status = f ? 0 : error_nomem(err, "the adapter");
+
+	for (int64_t j = 0; j < t->dim[1] && !status; j++) {
+		ref_dequantize(f, t->data + (size_t)j * from, t->type, row);
+		for (int64_t i = 0; i < row && !status; i++) {
+			f[i] *= scale;
+			if (!(fabsf(f[i]) <= 65504.0f))
+				status = error_set(err, ERR_FORMAT, "%s: holds a value that is no usable number: it is damaged, fetch or make it again", path);
+		}
+		if (!status)
+			ref_quantize((char *)out + (size_t)j * to, f, format_of(row), row);
+	}
+	free(f);
+	return status;
+}
+
+/* Memory for the weights' rows. */
+static int own(void **out, adapter *a, const weights *w, error *err)
+{
+	size_t n = dtype_row_bytes(w->type, w->in) * (size_t)w->out;
+	void *p = mem_aligned(n, 1);
 
 	if (!p || !MEM_GROW(a->owned, a->cap, a->n_owned + 1)) {
 		free(p);
-		return NULL;
+		return error_nomem(err, "the adapter");
 	}
 	a->owned[a->n_owned++] = p;
-	a->bytes += (int64_t)(n * sizeof(*p));
-	return p;
+	a->bytes += (int64_t)n;
+	*out = p;
+	return 0;
 }
 
 typedef struct {
@@ -127,32 +136,32 @@ static int open_layer(adapter *a, const gguf *g, const model *m, int l, double a
 	const weights *map[AD_MAPS] = { &w->q, &w->k, &w->v, &w->o, &w->gate, &w->up, &w->down };
 	adapter_layer *to = &a->layer[l];
 	factors f[AD_MAPS];
-	f16 *stack[AD_INPUTS] = { NULL };
+	void *stack[AD_INPUTS] = { NULL };
 	int status = 0;
 
 	for (int i = 0; i < AD_MAPS && !status; i++) {
 		weights *in = &to->a[adapter_input_of((adapter_map)i)];
 		status = find(&f[i], g, l, (adapter_map)i, map[i], err);
 		to->at[i] = in->out;
-		*in = (weights){ NULL, DT_F16, in->out + (status ? 0 : f[i].rank), map[i]->in };
+		*in = (weights){ NULL, format_of(map[i]->in), in->out + (status ? 0 : f[i].rank), map[i]->in };
 	}
 	for (int i = 0; i < AD_INPUTS && !status; i++) {
 		a->widest = to->a[i].out > a->widest ? to->a[i].out : a->widest;
-		if (to->a[i].out && !(stack[i] = own(a, (size_t)to->a[i].out * (size_t)to->a[i].in)))
-			status = error_nomem(err, "the adapter");
-		to->a[i].data = stack[i];
+		if (to->a[i].out && !(status = own(&stack[i], a, &to->a[i], err)))
+			to->a[i].data = stack[i];
 	}
 	for (int i = 0; i < AD_MAPS && !status; i++) {
 		if (!f[i].rank)
 			continue;
-		size_t in = (size_t)map[i]->in, na = (size_t)f[i].rank * in, nb = (size_t)f[i].rank * (size_t)map[i]->out;
-		f16 *b = own(a, nb);
+		adapter_input input = adapter_input_of((adapter_map)i);
+		size_t row = dtype_row_bytes(to->a[input].type, map[i]->in);
+		void *b;
 		a->rank = f[i].rank > a->rank ? f[i].rank : a->rank;
-		to->b[i] = (weights){ b, DT_F16, map[i]->out, f[i].rank };
-		status = b ? convert(stack[adapter_input_of((adapter_map)i)] + (size_t)to->at[i] * in, f[i].a, na, 1, g->path, err)
-		           : error_nomem(err, "the adapter");
-		if (!status)
-			status = convert(b, f[i].b, nb, (float)(alpha / f[i].rank), g->path, err);
+		to->b[i] = (weights){ NULL, format_of(f[i].rank), map[i]->out, f[i].rank };
+		if (!(status = own(&b, a, &to->b[i], err)) &&
+		    !(status = convert((char *)stack[input] + (size_t)to->at[i] * row, f[i].a, 1, g->path, err)))
+			status = convert(b, f[i].b, (float)(alpha / f[i].rank), g->path, err);
+		to->b[i].data = status ? NULL : b;
 	}
 	return status;
 }

@@ -4,7 +4,9 @@
  * Read from GGUF as llama.cpp writes it: general.type "adapter", adapter.type "lora",
  * adapter.lora.alpha, and for each map blk.N.X.weight.lora_a [rank, in] and .lora_b
  * [out, rank]. The factors of maps with the same input lie together, so that one
- * product serves them all. Immutable once open. */
+ * product serves them all. They are kept in Q8_0 where the sizes allow it, else in
+ * f16: decoding waits for memory, and a difference needs no more digits than the
+ * weights it is added to. Immutable once open. */
 
 #ifndef ENGINE_ADAPTER_H
 #define ENGINE_ADAPTER_H
@@ -15,8 +17,8 @@ typedef enum { AD_Q, AD_K, AD_V, AD_O, AD_GATE, AD_UP, AD_DOWN, AD_MAPS } adapte
 typedef enum { AD_IN_ATTN, AD_IN_O, AD_IN_FF, AD_IN_DOWN, AD_INPUTS } adapter_input;
 
 typedef struct {
-	weights a[AD_INPUTS]; /* [sum of ranks, in] f16; out 0: no map with this input is adapted */
-	weights b[AD_MAPS];   /* [out, rank] f16, alpha / rank folded in; out 0: not adapted */
+	weights a[AD_INPUTS]; /* [sum of ranks, in]; out 0: no map with this input is adapted */
+	weights b[AD_MAPS];   /* [out, rank], alpha / rank folded in; out 0: not adapted */
 	int at[AD_MAPS];      /* where the map's part of a's product begins */
 } adapter_layer;
 

@@ -32,6 +32,7 @@ typedef struct {
 	float *exact;        /* [group, head_dim] */
 	float *diff;         /* [queries, CONTEXT_CURVE, group, head_dim] */
 	float *projected;    /* [queries, CONTEXT_CURVE, dim] */
+	float *low_a, *low_b; /* the adapter's factors A and a row of B of a layer's W_o */
 	float *wo;           /* [dim, group, head_dim] this group's slice of W_o */
 	float *wo_row;       /* [heads * head_dim] */
 	float *share;        /* [k2 + 1] S of every cluster for one query */
@@ -54,7 +55,7 @@ typedef struct {
 static void scratch_free(scratch *w)
 {
 	float *all[] = { w->score, w->edge_score, w->value, w->sum, w->acc, w->part_sum, w->part, w->exact,
-	                 w->diff, w->projected, w->wo, w->wo_row, w->share, w->lookup };
+	                 w->diff, w->projected, w->wo, w->wo_row, w->share, w->lookup, w->low_a, w->low_b };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
 		free(all[i]);
@@ -81,12 +82,24 @@ static bool scratch_new(scratch *w, const work *wk)
 	w->projected = mem_aligned(curves * (size_t)p->dim, sizeof(float));
 	w->wo = mem_aligned((size_t)p->dim * g * hd, sizeof(float));
 	w->wo_row = mem_aligned((size_t)p->heads * hd, sizeof(float));
+	size_t rank = wk->s->e->adapter ? (size_t)wk->s->e->adapter->rank : 0;
+	w->low_a = mem_aligned(rank * (size_t)p->heads * hd, sizeof(float));
+	w->low_b = mem_aligned(rank, sizeof(float));
 	w->share = mem_aligned(k, sizeof(float));
 	w->lookup = mem_aligned(lookup_scratch_floats(c, (int)g), sizeof(float));
 	w->range = mem_array(k, sizeof(*w->range));
 	w->cluster = mem_array(k, sizeof(*w->cluster));
 	return w->score && w->edge_score && w->value && w->sum && w->acc && w->part_sum && w->part && w->exact &&
-	       w->diff && w->projected && w->wo && w->wo_row && w->share && w->lookup && w->range && w->cluster;
+	       w->diff && w->projected && w->wo && w->wo_row && w->low_a && w->low_b && w->share && w->lookup && w->range && w->cluster;
+}
+
+/* wo_row += row i of B times A */
+static void add_difference(scratch *w, const weights *a, const weights *b, int i)
+{
+	cpu_dequantize(w->low_b, (const char *)b->data + (size_t)i * dtype_row_bytes(b->type, b->in), b->type, b->in);
+	for (int r = 0; r < b->in; r++)
+		for (int j = 0; j < a->in; j++)
+			w->wo_row[j] += w->low_b[r] * w->low_a[(size_t)r * (size_t)a->in + (size_t)j];
 }
 
 /* This group's columns of W_o, the adapter's difference included, as f32. */
@@ -98,14 +111,12 @@ static void slice_wo(scratch *w, const session *s, int layer, int kv_head)
 	const weights *a = al ? &al->a[AD_IN_O] : NULL, *b = al ? &al->b[AD_O] : NULL;
 	size_t row = dtype_row_bytes(o->type, o->in), cols = (size_t)(p->heads / p->kv_heads) * (size_t)p->head_dim;
 
+	for (int r = 0; b && r < b->in; r++)
+		cpu_dequantize(w->low_a + (size_t)r * (size_t)a->in, (const char *)a->data + (size_t)r * dtype_row_bytes(a->type, a->in), a->type, a->in);
 	for (int i = 0; i < p->dim; i++) {
 		cpu_dequantize(w->wo_row, (const char *)o->data + (size_t)i * row, o->type, o->in);
-		for (int r = 0; b && r < b->in; r++) {
-			float v = f16_to_f32(((const f16 *)b->data)[(size_t)i * (size_t)b->in + (size_t)r]);
-			const f16 *from = (const f16 *)a->data + (size_t)r * (size_t)a->in;
-			for (int j = 0; j < a->in; j++)
-				w->wo_row[j] += v * f16_to_f32(from[j]);
-		}
+		if (b && b->out)
+			add_difference(w, a, b, i);
 		memcpy(w->wo + (size_t)i * cols, w->wo_row + (size_t)kv_head * cols, cols * sizeof(float));
 	}
 }

@@ -49,7 +49,7 @@ typedef struct {
 int gguf_open(gguf *out, const char *path, error *err);
 void gguf_close(gguf *g); /* a zeroed one is fine */
 
-/* The same over bytes in memory (a fuzzer's), which must outlive g. */
+/* The same over bytes in memory, which must outlive g; *out is zeroed before. */
 int gguf_parse(gguf *out, const uint8_t *bytes, size_t n, const char *name, error *err);
 
 const gguf_value *gguf_find(const gguf *g, const char *key);      /* NULL if absent */

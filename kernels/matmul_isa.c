@@ -1,5 +1,4 @@
-#include "kernels/dequantize.h"
-#include "kernels/matmul_impl.h"
+#include "kernels/dots.h"
 
 /* Weights are unpacked in runs of this many: 8 KiB, which stay in the first cache. */
 enum { RUN = 2048 };
@@ -23,13 +22,33 @@ static inline float dot(const float *restrict a, const float *restrict b, int n)
 	return sum;
 }
 
+/* f16 needs no buffer between. */
+static inline float dot_f16(const float *restrict a, const f16 *restrict b, int n)
+{
+	vf s0 = vf_set(0), s1 = s0;
+	float rest = 0;
+	int i = 0;
+
+	for (; i + 2 * VLEN <= n; i += 2 * VLEN) {
+		s0 += vf_load(a + i) * vf_load_f16(b + i);
+		s1 += vf_load(a + i + VLEN) * vf_load_f16(b + i + VLEN);
+	}
+	for (; i + VLEN <= n; i += VLEN)
+		s0 += vf_load(a + i) * vf_load_f16(b + i);
+	for (; i < n; i++)
+		rest += a[i] * f16_to_f32(b[i]);
+	return vf_sum(s0 + s1) + rest;
+}
+
 /* sum[r] += row j of w times row r of x */
 static inline void dots(float *sum, const weights *w, int j, const float *x, size_t x_stride, int rows)
 {
 	const uint8_t *row = (const uint8_t *)w->data + (size_t)j * dtype_row_bytes(w->type, w->in);
 	float run[RUN] __attribute__((aligned(64)));
 
-	for (int k = 0; k < w->in; k += RUN) {
+	for (int r = 0; r < rows && w->type == DT_F16; r++)
+		sum[r] += dot_f16(x + (size_t)r * x_stride, (const f16 *)row, w->in);
+	for (int k = 0; k < w->in && w->type != DT_F16; k += RUN) {
 		int n = w->in - k < RUN ? w->in - k : RUN;
 		const float *v = run;
 		if (w->type == DT_F32 && ((uintptr_t)row & 3) == 0)
@@ -43,11 +62,27 @@ static inline void dots(float *sum, const weights *w, int j, const float *x, siz
 
 void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
 {
+	enum { MOST = 512 }; /* blocks of a row whose sums of x have room */
+	float xs[MATMUL_FEW * MOST];
+	int blocks = a->w->in / 32;
+	size_t bytes = dtype_row_bytes(a->w->type, a->w->in);
+	bool fused = dots_fused(a->w->type) && blocks <= MOST, along = fused && dots_takes(a->low);
+	const low_rank *low = a->low;
+	size_t low_bytes = along ? dtype_row_bytes(DT_Q8_0, low->b->in) : 0;
+	dots_args args = { a->x, xs, along ? low->t : NULL, (size_t)a->x_stride, along ? (size_t)low->t_stride : 0, blocks,
+	                   along ? low->b->in : 0 };
+
+	if (fused)
+		dots_sums(xs, a->x, (size_t)a->x_stride, blocks, a->rows);
 	for (int j = from; j < to; j++) {
 		float sum[MATMUL_FEW] = { 0 };
-		dots(sum, a->w, j, a->x, (size_t)a->x_stride, a->rows);
-		if (a->low)
-			dots(sum, a->low->b, j, a->low->t, (size_t)a->low->t_stride, a->rows);
+		if (fused)
+			dots_quantised(sum, (const uint8_t *)a->w->data + (size_t)j * bytes, &args,
+			               along ? (const uint8_t *)low->b->data + (size_t)j * low_bytes : NULL, a->rows, a->w->type);
+		else
+			dots(sum, a->w, j, a->x, (size_t)a->x_stride, a->rows);
+		if (low && !along)
+			dots(sum, low->b, j, low->t, (size_t)low->t_stride, a->rows);
 		for (int r = 0; r < a->rows; r++)
 			a->y[(size_t)r * (size_t)a->y_stride + (size_t)j] = sum[r] + (a->bias ? a->bias[j] : 0.0f);
 	}

@@ -8,7 +8,8 @@
 #include "engine/session.h"
 #include "tests/engine/tiny_model.h"
 
-enum { RANK = 2 };
+/* A rank that is kept in f16 and one that is kept in Q8_0. */
+static int rank = 2;
 static const float ALPHA = 3;
 
 typedef struct {
@@ -62,20 +63,20 @@ static void adapter_bytes(str *out, const fault *w)
 		const shape *s = &adapted[i];
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_a", s->map);
 		if (!w->leave_out || strcmp(w->leave_out, name))
-			lora_tensor(&t, name, RANK, s->in, (int)i, i ? 0 : w->value);
+			lora_tensor(&t, name, rank, s->in, (int)i, i ? 0 : w->value);
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_b", s->map);
 		if (!w->leave_out || strcmp(w->leave_out, name))
-			lora_tensor(&t, name, s->out + w->out_of_b, RANK + w->rank_of_b, (int)i + 10, 0);
+			lora_tensor(&t, name, s->out + w->out_of_b, rank + w->rank_of_b, (int)i + 10, 0);
 	}
 	if (w->extra)
-		lora_tensor(&t, w->extra, RANK, TINY_DIM, 1, 0);
+		lora_tensor(&t, w->extra, rank, TINY_DIM, 1, 0);
 	tiny_end(&t, out);
 }
 
 /* The tiny model with the difference in its weights. */
 static void merge(str *model_file)
 {
-	gguf g;
+	gguf g = { 0 };
 	error err = { 0 };
 	char name[64];
 
@@ -87,8 +88,8 @@ static void merge(str *model_file)
 		float *w = (float *)(model_file->data + ((const char *)t->data - model_file->data));
 		for (int o = 0; o < s->out; o++)
 			for (int i = 0; i < s->in; i++)
-				for (int r = 0; r < RANK; r++)
-					w[o * s->in + i] += ALPHA / RANK * factor(o * RANK + r, (int)k + 10) * factor(r * s->in + i, (int)k);
+				for (int r = 0; r < rank; r++)
+					w[o * s->in + i] += ALPHA / rank * factor(o * rank + r, (int)k + 10) * factor(r * s->in + i, (int)k);
 	}
 	gguf_close(&g);
 }
@@ -123,7 +124,7 @@ static void logits_of(float *out, engine *e, int n, int step)
 }
 
 /* In blocks and token by token. */
-static void an_adapter_equals_merged_weights(void **state)
+static void adapted_equals_merged(float tolerance)
 {
 	enum { N = 40 };
 	const char *folder = test_folder();
@@ -133,7 +134,6 @@ static void an_adapter_equals_merged_weights(void **state)
 	engine *e, *m;
 	error err = { 0 };
 
-	(void)state;
 	tiny_gguf(&plain, "llama", NULL);
 	tiny_gguf(&merged, "llama", NULL);
 	merge(&merged);
@@ -145,13 +145,13 @@ static void an_adapter_equals_merged_weights(void **state)
 	memcpy(print, e->fingerprint, HASH_TEXT);
 	OK(engine_adapt(e, "lora", lora.data, lora.len, &err));
 	assert_string_not_equal(print, e->fingerprint);
-	assert_int_equal(e->adapter->rank, RANK);
+	assert_int_equal(e->adapter->rank, rank);
 	assert_int_equal(engine_adapt(e, "lora", lora.data, lora.len, &err), ERR_ARG);
 	for (int step = N; step; step = step == N ? 1 : 0) {
 		double changed = 0;
 		logits_of(got, e, N, step);
 		for (int i = 0; i < N * TINY_VOCAB; i++) {
-			assert_true(fabsf(got[i] - want[i]) < 2e-4f);
+			assert_true(fabsf(got[i] - want[i]) < tolerance);
 			changed += fabs((double)want[i] - before[i]);
 		}
 		assert_true(changed > 1);
@@ -162,6 +162,15 @@ static void an_adapter_equals_merged_weights(void **state)
 	str_free(&merged);
 	str_free(&lora);
 	test_remove(folder);
+}
+
+static void an_adapter_equals_merged_weights(void **state)
+{
+	(void)state;
+	adapted_equals_merged(2e-4f);
+	rank = 32;
+	adapted_equals_merged(5e-2f);
+	rank = 2;
 }
 
 static void wrong_adapters_are_refused(void **state)

@@ -109,6 +109,8 @@ static void low_rank_differences_are_added(void **unused)
 			for (size_t k = 0; k < sizeof(ranks) / sizeof(*ranks); k++) {
 				check_low_rank(DT_F16, rows[r], 65, 96, ranks[k]);
 				check_low_rank(DT_F16, rows[r], 33, 1536, ranks[k]);
+				if (ranks[k] % 32 == 0)
+					check_low_rank(DT_Q8_0, rows[r], 65, 96, ranks[k]);
 			}
 }
 
