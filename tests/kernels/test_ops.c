@@ -5,6 +5,7 @@
 #include "kernels/kmeans.h"
 #include "kernels/rmsnorm.h"
 #include "kernels/rope.h"
+#include "kernels/shares.h"
 
 static void halves_round_trip(void **unused)
 {
@@ -187,9 +188,48 @@ static void equal_rows_and_bad_input(void **unused)
 	assert_int_equal(cpu_kmeans(a, x, NULL, 40, 4, &o, NULL, &err), ERR_ARG);
 }
 
+static void cluster_shares(void **unused)
+{
+	(void)unused;
+	static const int sizes[] = { 1, 3, 16, 31, 700 }, rows[] = { 1, 3, 7 };
+	EACH_ISA(i)
+		for (size_t k = 0; k < sizeof(sizes) / sizeof(*sizes); k++)
+			for (size_t m = 0; m < sizeof(rows) / sizeof(*rows); m++) {
+				rng r = { k * 10 + m };
+				int n = sizes[k];
+				float *a = any_floats(&r, (size_t)(n * rows[m])), *b = any_floats(&r, (size_t)(n * rows[m]));
+				float *size = any_floats(&r, (size_t)n), *want = any_floats(&r, (size_t)n), *got = any_floats(&r, (size_t)n);
+				double sum = 0;
+				for (int j = 0; j < n * rows[m]; j++)
+					a[j] = b[j] = a[j] * 300;
+				for (int j = 0; j < n; j++)
+					size[j] = (float)(1 + j % 9);
+				assert_true(ref_shares(want, a, size, n, rows[m], 0.125f));
+				assert_true(cpu_shares(got, b, size, n, rows[m], 0.125f));
+				for (int j = 0; j < n; j++) {
+					assert_true(fabs((double)got[j] - want[j]) <= 1e-5 * want[j] + 1e-30);
+					sum += (double)got[j] * size[j];
+				}
+				assert_true(fabs(sum - 1) < 1e-4);
+				for (int j = 0; j < n * rows[m]; j++)
+					b[j] = 1;
+				b[n * rows[m] - 1] = n % 2 ? NAN : -INFINITY;
+				assert_false(cpu_shares(got, b, size, n, rows[m], 0.125f));
+				b[n * rows[m] - 1] = 1;
+				b[0] = INFINITY;
+				assert_false(cpu_shares(got, b, size, n, rows[m], 0.125f));
+				free(a);
+				free(b);
+				free(size);
+				free(want);
+				free(got);
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cluster_shares),
 		cmocka_unit_test(halves_round_trip), cmocka_unit_test(exponential), cmocka_unit_test(norm_and_maps),
 		cmocka_unit_test(rotation), cmocka_unit_test(clusters_keep_their_promises),
 		cmocka_unit_test(equal_rows_and_bad_input),
