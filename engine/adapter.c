@@ -9,6 +9,7 @@
 #include "base/path.h"
 #include "engine/gguf.h"
 #include "engine/model_impl.h"
+#include "kernels/half.h"
 
 static const char *const map_name[AD_MAPS] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down" };
 
@@ -66,11 +67,31 @@ static dtype format_of(int64_t row)
 	return row % dtype_get(DT_Q8_0)->block ? DT_F16 : DT_Q8_0;
 }
 
+static int no_number(const char *path, error *err)
+{
+	return error_set(err, ERR_FORMAT, "%s: holds a value that is no usable number: it is damaged, fetch or make it again", path);
+}
+
+/* Q8_0 as it is; a block begins with its scale in f16. */
+static int copy_blocks(uint8_t *out, const uint8_t *in, size_t bytes, const char *path, error *err)
+{
+	for (size_t i = 0; i < bytes; i += (size_t)dtype_get(DT_Q8_0)->bytes) {
+		f16 d;
+		memcpy(&d, in + i, sizeof(d));
+		if (!isfinite(f16_to_f32(d)))
+			return no_number(path, err);
+	}
+	memcpy(out, in, bytes);
+	return 0;
+}
+
 /* The tensor's rows, each dim[0] long, times scale. */
 static int convert(void *out, const gguf_tensor *t, float scale, const char *path, error *err)
 {
 	int64_t row = t->dim[0];
 	size_t from = dtype_row_bytes(t->type, row), to = dtype_row_bytes(format_of(row), row);
+	if (t->type == format_of(row) && t->type == DT_Q8_0 && scale == 1)
+		return copy_blocks(out, t->data, from * (size_t)t->dim[1], path, err);
 	float *f = mem_array((size_t)row, sizeof(*f));
 	int status = f ? 0 : error_nomem(err, "the adapter");
 
@@ -79,7 +100,7 @@ static int convert(void *out, const gguf_tensor *t, float scale, const char *pat
 		for (int64_t i = 0; i < row && !status; i++) {
 			f[i] *= scale;
 			if (!(fabsf(f[i]) <= 65504.0f))
-				status = error_set(err, ERR_FORMAT, "%s: holds a value that is no usable number: it is damaged, fetch or make it again", path);
+				status = no_number(path, err);
 		}
 		if (!status)
 			ref_quantize((char *)out + (size_t)j * to, f, format_of(row), row);

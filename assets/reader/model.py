@@ -77,15 +77,18 @@ class Reader(nn.Module):
         return F.linear(hidden, self.w.get("output.weight", self.w["token_embd.weight"])).float()
 
     def save(self, path, name):
+        """In Q8_0, alpha / rank folded into B: half of f16's size, and folio maps it as it is."""
         w = gguf.GGUFWriter(path, "llama")
         w.add_type("adapter")
         w.add_string("adapter.type", "lora")
-        w.add_float32("adapter.lora.alpha", float(self.alpha))
+        w.add_float32("adapter.lora.alpha", float(self.rank))
         w.add_name(name)
         for key in self.A:
             l, n = key.split("_", 1)
-            w.add_tensor(f"blk.{l}.{n}.weight.lora_a", self.A[key].detach().cpu().numpy().astype(np.float16))
-            w.add_tensor(f"blk.{l}.{n}.weight.lora_b", self.B[key].detach().cpu().numpy().astype(np.float16))
+            for side, value in ("a", self.A[key]), ("b", self.B[key] * (self.alpha / self.rank)):
+                value = value.detach().float().cpu().numpy()
+                kind = gguf.GGMLQuantizationType.F16 if value.shape[1] % 32 else gguf.GGMLQuantizationType.Q8_0
+                w.add_tensor(f"blk.{l}.{n}.weight.lora_{side}", gguf.quants.quantize(value, kind), raw_dtype=kind)
         w.write_header_to_file()
         w.write_kv_data_to_file()
         w.write_tensors_to_file()
