@@ -203,6 +203,28 @@ holds 'abs(j["budget_asked"] - 0.125) < 1e-6 and j["budget_read"] < 0.5' "budget
 expect 0 ask orchard "$question" --max-tokens 16 --quiet
 [ -s "$tmp/out" ] || wrong "ask without --json prints no answer"
 [ ! -s "$tmp/err" ] || wrong "ask --quiet is not quiet"
+# -- the reader: answers, focus, adapters --
+expect 0 ask orchard "Who dug the cellar?" --json
+holds '"Matthias" in j["answer"]' "the reader does not find who dug the cellar"
+holds 'j["focus"] == 3 and j["focus_tokens"] > 0 and "Matthias" in j["sources"][0]["text"]' "the answer is not read from the right passage"
+expect 0 ask orchard "And how long is it?" --continue --json
+holds '"forty" in j["answer"]' "the follow-up is not understood"
+expect 0 ask orchard "In which year was the oldest tree struck by lightning?" --focus 1 --json
+holds '"1966" in j["answer"] and j["focus"] == 1 and j["reused_tokens"] > 0' "--focus 1 does not find the year"
+expect 0 ask orchard "$question" --focus off --max-tokens 16 --json
+holds 'j["focus"] == 0 and j["focus_tokens"] == 0' "--focus off is not off"
+expect 2 ask orchard "$question" --focus many
+expect 3 ask orchard "$question" --adapter "$tmp/no-such.gguf"
+kept=$(contexts)
+expect 0 ask orchard "$question" --max-tokens 4 --adapter none
+[ "$(contexts)" -gt "$kept" ] || wrong "without the adapter the document was not read anew"
+expect 0 model use little --adapter none
+expect 0 models --json
+holds 'j["models"][0]["adapter"] is None' "model use --adapter none leaves an adapter"
+expect 1 model use little --adapter "$tmp/orchard.txt"
+expect 0 model use little --adapter default
+expect 0 models --json
+holds '"reader" in j["models"][0]["adapter"]' "model use --adapter default does not bring the reader back"
 expect 3 ask no-such-document "$question"
 expect 2 ask orchard
 expect 0 verify
