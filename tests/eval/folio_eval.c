@@ -5,63 +5,21 @@
  * context squeezed in memory; every question is asked at every budget: the gold
  * answer is scored token by token against budget 1.0, and an answer is generated. */
 
+#include "tests/eval/eval.h"
+
 #include <getopt.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/focus.h"
-#include "app/folio.h"
-#include "app/generate.h"
 #include "app/read.h"
-#include "app/sources.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/eval/score.h"
 
-/* What the reader was taught to say when a text holds no answer. */
-#define REFUSAL "The document does not say."
-
-enum { MOST_BUDGETS = 16, MOST_ANSWER = 64 };
-
-typedef struct {
-	double budget;
-	int n, tokens, sourced;
-	int refused, unanswerable, unanswerable_refused; /* refused: of those that have an answer */
-	double read, em, f1, f1_squares, nll, kl, dense_kl, agree, top1, top3;
-} row;
-
-typedef struct {
-	int docs, questions, min_tokens, max_tokens, find_heads;
-	int budgets;
-	row row[MOST_BUDGETS];
-	calibration calib;
-	bool json, dense, quick, impossible, words_only;
-	FILE *ranks;
-} options;
-
-/* What finding retrieval heads collects, [layers * heads]. */
-typedef struct {
-	double *reciprocal, *top1;
-	int n;
-} head_scores;
-
 /* ---- one document ---- */
-
-typedef struct {
-	folio *f;
-	engine *e;
-	const options *o;
-	document *doc;
-	tokens tok;
-	session *plain; /* the dense session the context was made from */
-	context *ctx;
-	head_ref *head;
-	int heads, focus;
-} article;
 
 static int open_document(document **out, const json_t *d, error *err)
 {
@@ -149,68 +107,6 @@ static int argmax(const float *x, int n)
 	return at;
 }
 
-/* Of passages in the order they were ranked: the place (1 = first) of the one that
- * holds the byte; 0 if none does. */
-static int place_of(const ranked_passage *p, int n, size_t byte)
-{
-	for (int i = 0; i < n; i++)
-		if (p[i].at.from <= byte && byte < p[i].at.to)
-			return i + 1;
-	return 0;
-}
-
-/* Rank (1 = first) of the passage that holds the answer; 0 if none does. */
-static int gold_rank(const article *a, const float *mass, size_t byte, error *err)
-{
-	ranked_passage *p = NULL;
-	int n = 0, rank = 0;
-
-	if (sources_rank(&p, &n, a->doc, 0, a->doc->len, 0, mass, a->tok.at, (int)a->tok.len, err))
-		return 0;
-	rank = place_of(p, n, byte);
-	free(p);
-	return rank;
-}
-
-/* As `ask` does it with focus: the passages, best first, and the answer from them. */
-static int focused(generated *g, ranked_passage **p, int *n, session *s, const article *a, const tokens *prompt, const char *question,
-                   error *err)
-{
-	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler };
-	int window = a->e->model->p.context, used, status;
-	tokens all = TOKENS_INIT;
-	session *fresh = NULL;
-
-	if ((status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, NULL, err)) ||
-	    (status = sources_rank(p, n, a->doc, 0, a->doc->len, 0, session_watched(s), a->tok.at, (int)a->tok.len, err)))
-		return status;
-	for (int i = 0; i < *n && a->o->words_only; i++)
-		(*p)[i].mass = 0;
-	if (a->o->ranks) {
-		fprintf(a->o->ranks, "{\"look\": [");
-		for (int i = 0; i < *n; i++)
-			fprintf(a->o->ranks, "%s[%zu, %zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].at.to, (*p)[i].mass);
-	}
-	if ((status = focus_rank(*p, *n, a->doc, question, err)))
-		return status;
-	if (a->o->ranks) {
-		fprintf(a->o->ranks, "], \"both\": [");
-		for (int i = 0; i < *n; i++)
-			fprintf(a->o->ranks, "%s[%zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].mass);
-		fprintf(a->o->ranks, "], ");
-	}
-	if (!(status = focus_encode(&all, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, window / 2, err)))
-		for (size_t i = 0; i < prompt->len && !status; i++)
-			status = tokens_push(&all, prompt->id[i], 0, err);
-	if (!status && !(status = session_open(&fresh, a->e, NULL, window, err)))
-		status = generate(g, fresh, a->e, &all, &go, NULL, NULL, NULL, err);
-	if (!status)
-		focus_prefer_holders(*p, used, a->doc, str_text(&g->text));
-	session_close(fresh);
-	tokens_free(&all);
-	return status;
-}
-
 static int generate_and_score(row *r, session *s, const article *a, const tokens *prompt, const json_t *q, error *err)
 {
 	const json_t *byte = json_object_get(q, "answer_byte");
@@ -221,7 +117,7 @@ static int generate_and_score(row *r, session *s, const article *a, const tokens
 
 	session_rewind(s, 0);
 	if (!status)
-		status = a->focus ? focused(&g, &p, &n, s, a, prompt, json_string_value(json_object_get(q, "q")), err)
+		status = a->focus ? eval_focused(&g, &p, &n, s, a, prompt, json_string_value(json_object_get(q, "q")), err)
 		                  : generate(&g, s, a->e, prompt, &go, NULL, NULL, NULL, err);
 	if (status) {
 		free(p);
@@ -246,7 +142,7 @@ static int generate_and_score(row *r, session *s, const article *a, const tokens
 	generated_free(&g);
 	if (byte && json_integer_value(byte) >= 0) {
 		size_t at = (size_t)json_integer_value(byte);
-		int rank = a->focus ? place_of(p, n, at) : gold_rank(a, session_watched(s), at, err);
+		int rank = a->focus ? eval_place_of(p, n, at) : eval_gold_rank(a, session_watched(s), at, err);
 		r->sourced++;
 		r->top1 += rank == 1;
 		r->top3 += rank >= 1 && rank <= 3;
@@ -350,59 +246,6 @@ out:
 	return status;
 }
 
-/* ---- which heads point at the answer ---- */
-
-static int find_heads(head_scores *h, const article *a, const json_t *q, error *err)
-{
-	const model_params *p = &a->e->model->p;
-	int all = p->layers * p->heads, status;
-	const json_t *byte = json_object_get(q, "answer_byte");
-	head_ref *head = mem_array((size_t)all, sizeof(*head));
-	tokens prompt = TOKENS_INIT;
-	session *s = NULL;
-
-	if (!byte || json_integer_value(byte) < 0) {
-		free(head);
-		return 0;
-	}
-	for (int i = 0; head && i < all; i++)
-		head[i] = (head_ref){ i / p->heads, i % p->heads };
-	if (!head)
-		status = error_nomem(err, "the heads");
-	else if (!(status = generate_prompt(&prompt, a->e, json_string_value(json_object_get(q, "q")), a->f->cfg.style, true, err)) &&
-	         !(status = session_open(&s, a->e, a->ctx, p->context - a->ctx->tokens, err)) &&
-	         !(status = session_watch(s, head, all, true, err)) &&
-	         !(status = session_eval(s, prompt.id, (int)prompt.len, NULL, NULL, NULL, err))) {
-		h->n++;
-		for (int i = 0; i < all; i++) {
-			int rank = gold_rank(a, session_watched(s) + (size_t)i * (size_t)a->ctx->tokens, (size_t)json_integer_value(byte), err);
-			h->reciprocal[i] += rank ? 1.0 / rank : 0;
-			h->top1[i] += rank == 1;
-		}
-	}
-	tokens_free(&prompt);
-	session_close(s);
-	free(head);
-	return status;
-}
-
-static void print_heads(const head_scores *h, const engine *e, int most)
-{
-	int all = e->model->p.layers * e->model->p.heads, heads = e->model->p.heads;
-
-	printf("{\"%s\": {\"retrieval_heads\": [", e->model->fingerprint);
-	for (int k = 0; k < most && k < all; k++) {
-		int best = 0;
-		for (int i = 1; i < all; i++)
-			best = h->reciprocal[i] > h->reciprocal[best] ? i : best;
-		printf("%s[%d, %d]", k ? ", " : "", best / heads, best % heads);
-		fprintf(stderr, "layer %d head %d: mean reciprocal rank %.3f, first for %.0f %%\n", best / heads, best % heads,
-		        h->reciprocal[best] / h->n, 100 * h->top1[best] / h->n);
-		h->reciprocal[best] = -1;
-	}
-	printf("]}}\n");
-}
-
 /* ---- all of them ---- */
 
 static bool eligible(const json_t *q, bool impossible)
@@ -452,7 +295,7 @@ static int run_line(bool *took, options *o, folio *f, head_scores *hs, const cha
 	for (int i = 0; i < o->questions && !status; i++) {
 		const json_t *q = pick(json_object_get(d, "questions"), i, o->questions, o->impossible);
 		if (q)
-			status = hs ? find_heads(hs, &a, q, err) : ask(o, &a, q, err);
+			status = hs ? eval_find_heads(hs, &a, q, err) : ask(o, &a, q, err);
 	}
 out:
 	free(a.head);
@@ -597,7 +440,7 @@ int main(int argc, char **argv)
 	if (!status)
 		status = run_files(&o, f, o.find_heads ? &hs : NULL, argv + optind, argc - optind, &err);
 	if (!status && o.find_heads)
-		print_heads(&hs, f->eng, o.find_heads);
+		eval_print_heads(&hs, f->eng, o.find_heads);
 	for (int b = 0; b < o.budgets && !status && !o.find_heads; b++)
 		print_row(&o, &o.row[b]);
 out:
