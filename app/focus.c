@@ -41,15 +41,6 @@ int focus_passages(const config *cfg, const engine *e, const char *profile_json)
 	return n == FOCUS_AUTO ? 0 : n;
 }
 
-static int by_falling_mass(const void *a, const void *b)
-{
-	const ranked_passage *x = a, *y = b;
-
-	if (x->mass != y->mass)
-		return x->mass < y->mass ? 1 : -1;
-	return x->at.from < y->at.from ? -1 : 1;
-}
-
 int focus_rank(ranked_passage *p, int n, const document *d, const char *question, error *err)
 {
 	document_passage *at = mem_array((size_t)n, sizeof(*at));
@@ -72,7 +63,7 @@ int focus_rank(ranked_passage *p, int n, const document *d, const char *question
 		p[i].mass = (look + WORDS * word) / ((looked > 0) + WORDS * (shared > 0) + (looked <= 0 && shared <= 0));
 	}
 	if (!status)
-		qsort(p, (size_t)n, sizeof(*p), by_falling_mass);
+		qsort(p, (size_t)n, sizeof(*p), sources_by_mass);
 	free(at);
 	free(words);
 	return status;

@@ -61,7 +61,7 @@ int sources_heads(head_ref **heads, int *n, const engine *e, const char *profile
 	return 0;
 }
 
-static int by_falling_mass(const void *a, const void *b)
+int sources_by_mass(const void *a, const void *b)
 {
 	const ranked_passage *x = a, *y = b;
 
@@ -102,7 +102,7 @@ int sources_rank(ranked_passage **out, int *n, const document *d, size_t from, s
 	}
 	for (int i = 0; i < *n && total > 0; i++)
 		r[i].mass /= total;
-	qsort(r, (size_t)*n, sizeof(*r), by_falling_mass);
+	qsort(r, (size_t)*n, sizeof(*r), sources_by_mass);
 	*out = r;
 	return 0;
 }

@@ -19,6 +19,9 @@ typedef struct {
 	int section;
 } ranked_passage;
 
+/* qsort's order: falling mass, then the order of the text. */
+int sources_by_mass(const void *a, const void *b);
+
 /* Rank the passages of one section, best first. mass: [tokens] from session_watched;
  * place: byte of each token or READ_NOT_TEXT. *out is malloc'ed; masses add up to at
  * most 1 over the tokens that are text. */
