@@ -198,25 +198,28 @@ static int share_history(reading *r, const int *before, int chosen, const tokens
 	return status;
 }
 
+int answer_take(answer *out, const reading *r, generated *g, error *err)
+{
+	*out = (answer){ .sections = r->parts, .budget_asked = r->f->cfg.budget, .answer_tokens = (int)g->id.len,
+	                 .tokens_per_s = g->decode_s > 0 ? (double)g->id.len / g->decode_s : 0, .logprob = g->logprob, .cut = g->cut,
+	                 .stopped = g->stopped, .text = str_take(&g->text) };
+	for (int i = 0; i < r->parts; i++)
+		out->reused_tokens += r->part[i].ctx->tokens;
+	return out->text ? 0 : error_nomem(err, "the answer");
+}
+
 static int fill_answer(answer *out, reading *r, reply *y, int chosen, error *err)
 {
 	reply *best = &y[chosen];
 	int n = best->passages < r->f->cfg.sources ? best->passages : r->f->cfg.sources;
 
-	*out = (answer){ .section = chosen, .sections = r->parts, .budget_asked = r->f->cfg.budget };
-	for (int i = 0; i < r->parts; i++) {
-		out->reused_tokens += r->part[i].ctx->tokens;
-		out->budget_read += y[i].stats.budget_read / r->parts;
-	}
+	int status = answer_take(out, r, &best->g, err);
+	if (status)
+		return status;
+	out->section = chosen;
 	out->prompt_tokens = best->g.prompt_tokens;
-	out->answer_tokens = (int)best->g.id.len;
-	out->tokens_per_s = best->g.decode_s > 0 ? out->answer_tokens / best->g.decode_s : 0;
-	out->logprob = best->g.logprob;
-	out->cut = best->g.cut;
-	out->stopped = best->g.stopped;
-	out->text = str_take(&best->g.text);
-	if (!out->text)
-		return error_nomem(err, "the answer");
+	for (int i = 0; i < r->parts; i++)
+		out->budget_read += y[i].stats.budget_read / r->parts;
 	/* Passages that got nothing are no sources. */
 	while (n > 0 && !(best->passage[n - 1].mass > 0))
 		n--;

@@ -7,8 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* A passage counts as a source only with this share of the evidence, or if the
- * answer stands in it. */
+/* After the first, a passage counts as a source only with this share of the evidence. */
 #define LEAST_SHARE 0.02
 
 typedef struct {
@@ -17,7 +16,8 @@ typedef struct {
 	double read;           /* budget, mean over the sections */
 } evidence;
 
-/* Let one section's stored context look at the question. */
+/* Let one section's stored context look at the question, after what the conversation
+ * holds beyond the section's live tokens. */
 static int look(evidence *v, reading *r, int i, const tokens *prompt, const progress *p, error *err)
 {
 	progress quiet = { .stop = p ? p->stop : NULL };
@@ -25,7 +25,11 @@ static int look(evidence *v, reading *r, int i, const tokens *prompt, const prog
 	ranked_passage *more = NULL;
 	int n = 0, status;
 
-	if ((status = answer_part_session(pt, r, err)) || (status = session_watch(pt->s, r->head, r->heads, false, err)))
+	if ((status = answer_part_session(pt, r, err)))
+		return status;
+	int heard = session_live_tokens(pt->s), unheard = (int)r->history.len - heard;
+	if ((unheard > 0 && (status = session_eval(pt->s, r->history.id + heard, unheard, NULL, NULL, &quiet, err))) ||
+	    (status = session_watch(pt->s, r->head, r->heads, false, err)))
 		return status;
 	session_stats_reset(pt->s);
 	if ((status = session_eval(pt->s, prompt->id, (int)prompt->len, NULL, NULL, &quiet, err)) ||
@@ -64,48 +68,14 @@ static int look_everywhere(evidence *v, reading *r, const char *question, const 
 	return status;
 }
 
-/* The passages, the conversation and the question, answered by a session of their own. */
-static int answer_from(generated *g, int *used, reading *r, const evidence *v, const tokens *prompt, answer_text_fn tell, void *ud,
-                       const progress *p, error *err)
-{
-	const config *c = &r->f->cfg;
-	engine *e = r->f->eng;
-	generate_options o = { c->style, c->answer_tokens, c->sampler };
-	int window = e->model->p.context, n = r->focus < v->n ? r->focus : v->n, status;
-	tokens all = TOKENS_INIT;
-	session *s = NULL;
-
-	if ((status = focus_encode(&all, used, e, r->doc, v->p, n, window / 2, err)))
-		goto out;
-	for (size_t i = 0; i < r->history.len && !status; i++)
-		status = tokens_push(&all, r->history.id[i], 0, err);
-	for (size_t i = 0; i < prompt->len && !status; i++)
-		status = tokens_push(&all, prompt->id[i], 0, err);
-	if (!status && all.len >= (size_t)window)
-		status = error_set(err, ERR_ARG, "the passages and the question do not fit the model's window of %d tokens: ask a shorter question", window);
-	if (!status && !(status = session_open(&s, e, NULL, window, err)))
-		status = generate(g, s, e, &all, &o, tell, ud, p, err);
-out:
-	session_close(s);
-	tokens_free(&all);
-	return status;
-}
-
 static int fill(answer *out, reading *r, evidence *v, generated *g, int used, error *err)
 {
-	int n = v->n < r->f->cfg.sources ? v->n : r->f->cfg.sources;
+	int n = v->n < r->f->cfg.sources ? v->n : r->f->cfg.sources, status = answer_take(out, r, g, err);
 
-	*out = (answer){ .sections = r->parts, .budget_asked = r->f->cfg.budget, .budget_read = v->read, .focus = used };
-	for (int i = 0; i < r->parts; i++)
-		out->reused_tokens += r->part[i].ctx->tokens;
-	out->answer_tokens = (int)g->id.len;
-	out->tokens_per_s = g->decode_s > 0 ? out->answer_tokens / g->decode_s : 0;
-	out->logprob = g->logprob;
-	out->cut = g->cut;
-	out->stopped = g->stopped;
-	out->text = str_take(&g->text);
-	if (!out->text)
-		return error_nomem(err, "the answer");
+	if (status)
+		return status;
+	out->budget_read = v->read;
+	out->focus = used;
 	focus_prefer_holders(v->p, used, r->doc, out->text);
 	while (n > 1 && v->p[n - 1].mass < LEAST_SHARE)
 		n--;
@@ -113,23 +83,14 @@ static int fill(answer *out, reading *r, evidence *v, generated *g, int used, er
 	return sources_put(out, r->doc, v->p, n, err);
 }
 
-/* Question and answer become part of the conversation, in every section. */
-static int remember(reading *r, const char *question, const tokens *prompt, const tokens *said, const progress *p, error *err)
+/* Question and answer become part of the conversation; the sections hear of the answer
+ * with the next question, if there is one. */
+static int remember(reading *r, const char *question, const tokens *prompt, const tokens *said, error *err)
 {
-	progress quiet = { .stop = p ? p->stop : NULL };
-	int status = 0;
+	int status = tokens_append(&r->history, prompt, err);
 
-	for (int i = 0; i < r->parts && !status && said->len; i++) {
-		session *s = r->part[i].s;
-		if (session_context_tokens(s) + session_live_tokens(s) + (int)said->len < r->f->eng->model->p.context)
-			status = session_eval(s, said->id, (int)said->len, NULL, NULL, &quiet, err);
-	}
-	if (status == ERR_CANCEL) /* the answer stands; the conversation begins anew */
-		status = 0;
-	for (size_t i = 0; i < prompt->len && !status; i++)
-		status = tokens_push(&r->history, prompt->id[i], 0, err);
-	for (size_t i = 0; i < said->len && !status; i++)
-		status = tokens_push(&r->history, said->id[i], 0, err);
+	if (!status)
+		status = tokens_append(&r->history, said, err);
 	str_clear(&r->asked);
 	str_puts(&r->asked, question);
 	return status ? status : str_ok(&r->asked, err);
@@ -138,6 +99,8 @@ static int remember(reading *r, const char *question, const tokens *prompt, cons
 int answer_focused(answer *out, reading *r, const char *question, const tokens *prompt, double start, answer_text_fn tell, void *ud,
                    const progress *p, error *err)
 {
+	const config *c = &r->f->cfg;
+	generate_options o = { c->style, c->answer_tokens, c->sampler };
 	evidence v = { 0 };
 	generated g = { 0 };
 	int *before = mem_zeroed((size_t)r->parts, sizeof(*before)), used = 0;
@@ -148,8 +111,9 @@ int answer_focused(answer *out, reading *r, const char *question, const tokens *
 	if (!status)
 		status = look_everywhere(&v, r, question, prompt, p, err);
 	double began = clock_s();
-	if (!status && !(status = answer_from(&g, &used, r, &v, prompt, tell, ud, p, err)) &&
-	    !(status = remember(r, question, prompt, &g.id, p, err)) && !(status = fill(out, r, &v, &g, used, err))) {
+	if (!status && !(status = focus_answer(&g, &used, r->f->eng, r->doc, v.p, r->focus < v.n ? r->focus : v.n, &r->history, prompt, &o,
+	                                       tell, ud, p, err)) &&
+	    !(status = fill(out, r, &v, &g, used, err)) && !(status = remember(r, question, prompt, &g.id, err))) {
 		out->first_token_ms = 1000 * (began - start + g.first_token_s);
 		out->prompt_tokens = (int)prompt->len;
 		out->focus_tokens = g.prompt_tokens - (int)prompt->len;

@@ -27,15 +27,18 @@ struct reading {
 	int heads;
 	int focus;             /* passages to answer from; 0: from the whole document */
 	int turns;             /* in the live conversation */
-	tokens history;        /* its tokens, questions and answers */
+	tokens history;        /* with focus: its tokens; the sections' sessions hold a beginning of them */
 	str asked;             /* its latest question */
 };
 
 /* The part's session, with the settings of now; opened when it is not. */
 int answer_part_session(part *p, reading *r, error *err);
 
+/* What every answer has of what was generated; g's text is taken over. */
+int answer_take(answer *out, const reading *r, generated *g, error *err);
+
 /* Find the passages that the question is about and answer from them in a session of
- * its own; the parts' sessions hold question and answer afterwards. */
+ * its own; the parts' sessions hold the question afterwards. */
 int answer_focused(answer *out, reading *r, const char *question, const tokens *prompt, double start, answer_text_fn tell, void *ud,
                    const progress *p, error *err);
 

@@ -98,8 +98,9 @@ static int encode(tokens *out, const engine *e, const document *d, const ranked_
 	return status;
 }
 
-int focus_encode(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
-                 error *err)
+/* As many of the first n as fit. */
+static int encode_most(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
+                       error *err)
 {
 	size_t before = out->len;
 
@@ -110,6 +111,26 @@ int focus_encode(tokens *out, int *used, const engine *e, const document *d, con
 		out->len = before;
 	}
 	return 0;
+}
+
+int focus_answer(generated *out, int *used, engine *e, const document *d, const ranked_passage *p, int n, const tokens *history,
+                 const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err)
+{
+	int window = e->model->p.context, status;
+	tokens all = TOKENS_INIT;
+	session *s = NULL;
+
+	if ((status = encode_most(&all, used, e, d, p, n, window / 2, err)) || (status = tokens_append(&all, history, err)) ||
+	    (status = tokens_append(&all, prompt, err)))
+		goto out;
+	if (all.len >= (size_t)window)
+		status = error_set(err, ERR_ARG, "the passages and the question do not fit the model's window of %d tokens: ask a shorter question", window);
+	else if (!(status = session_open(&s, e, NULL, window, err)))
+		status = generate(out, s, e, &all, o, tell, ud, pr, err);
+out:
+	session_close(s);
+	tokens_free(&all);
+	return status;
 }
 
 static bool holds(const document *d, const ranked_passage *p, const char *said, size_t len)

@@ -8,6 +8,7 @@
 #ifndef APP_FOCUS_H
 #define APP_FOCUS_H
 
+#include "app/generate.h"
 #include "app/sources.h"
 
 /* How many passages to answer from: cfg's focus, or, when that is auto, what the
@@ -20,11 +21,12 @@ int focus_passages(const config *cfg, const engine *e, const char *profile_json)
  * which add up to 1 over all, and sorts by it. */
 int focus_rank(ranked_passage *p, int n, const document *d, const char *question, error *err);
 
-/* Append a prompt's document part that consists of the first n of p, in the order of
- * the document. Passages beyond most_tokens are left out, the weakest first, but never
- * the first. *used: how many there are. */
-int focus_encode(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
-                 error *err);
+/* Answer from the first n of p in a session of its own: the passages in the order of
+ * the document, the conversation's tokens so far, then the question's. Passages beyond
+ * half the window are left out, the weakest first, but never the first; *used tells
+ * how many there were. As generate otherwise. */
+int focus_answer(generated *out, int *used, engine *e, const document *d, const ranked_passage *p, int n, const tokens *history,
+                 const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err);
 
 /* Order the first n as sources: those that hold the answer's very words count for more. */
 void focus_prefer_holders(ranked_passage *p, int n, const document *d, const char *said);

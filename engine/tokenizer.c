@@ -47,6 +47,15 @@ int tokens_push(tokens *t, int id, uint32_t at, error *err)
 	return 0;
 }
 
+int tokens_append(tokens *t, const tokens *more, error *err)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < more->len && !status; i++)
+		status = tokens_push(t, more->id[i], more->at[i], err);
+	return status;
+}
+
 /* ---- opening ---- */
 
 static int by_falling_length(const void *a, const void *b)

@@ -33,6 +33,7 @@ typedef struct {
 #define TOKENS_INIT ((tokens){ 0 })
 void tokens_free(tokens *t);
 int tokens_push(tokens *t, int id, uint32_t at, error *err);
+int tokens_append(tokens *t, const tokens *more, error *err);
 
 /* A stretch of text. Only in markup (a template's own words) are special tokens
  * such as <|im_end|> recognised; from a document, a title or a question they are

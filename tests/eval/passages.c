@@ -31,9 +31,7 @@ int eval_focused(generated *g, ranked_passage **p, int *n, session *s, const art
                  error *err)
 {
 	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler };
-	int window = a->e->model->p.context, used, status;
-	tokens all = TOKENS_INIT;
-	session *fresh = NULL;
+	int used, status;
 
 	if ((status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, NULL, err)) ||
 	    (status = sources_rank(p, n, a->doc, 0, a->doc->len, 0, session_watched(s), a->tok.at, (int)a->tok.len, err)))
@@ -53,15 +51,9 @@ int eval_focused(generated *g, ranked_passage **p, int *n, session *s, const art
 			fprintf(a->o->ranks, "%s[%zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].mass);
 		fprintf(a->o->ranks, "], ");
 	}
-	if (!(status = focus_encode(&all, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, window / 2, err)))
-		for (size_t i = 0; i < prompt->len && !status; i++)
-			status = tokens_push(&all, prompt->id[i], 0, err);
-	if (!status && !(status = session_open(&fresh, a->e, NULL, window, err)))
-		status = generate(g, fresh, a->e, &all, &go, NULL, NULL, NULL, err);
+	status = focus_answer(g, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, &(tokens){ 0 }, prompt, &go, NULL, NULL, NULL, err);
 	if (!status)
 		focus_prefer_holders(*p, used, a->doc, str_text(&g->text));
-	session_close(fresh);
-	tokens_free(&all);
 	return status;
 }
 
