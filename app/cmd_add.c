@@ -6,6 +6,7 @@
 #include "app/models.h"
 #include "app/show.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/path.h"
 
 /* Estimated seconds beyond which reading is worth a question. */
@@ -53,26 +54,26 @@ static void tell_plan(cli *c, const read_plan *p)
 	str s = STR_INIT;
 
 	str_putf(&s, "%s: ", p->doc->title);
-	show_put_count(&s, p->text_tokens);
+	number_put_count(&s, p->text_tokens);
 	str_puts(&s, " tokens");
 	if (p->doc->files > 1)
 		str_putf(&s, " in %d files", p->doc->files);
 	if (p->sections > 1) {
 		str_puts(&s, ", more than the model's window of ");
-		show_put_count(&s, p->window);
+		number_put_count(&s, p->window);
 		str_putf(&s, ": read as %d sections", p->sections);
 	}
 	if (p->ready == p->sections) {
 		str_puts(&s, "; is read already, ");
-		show_put_bytes(&s, p->disk_bytes);
+		number_put_bytes(&s, p->disk_bytes);
 		str_puts(&s, " on disk");
 	} else {
 		str_puts(&s, "; takes ");
-		show_put_bytes(&s, p->new_bytes);
+		number_put_bytes(&s, p->new_bytes);
 		str_puts(&s, " on disk");
 		if (estimate_s(c, p) > 0) {
 			str_puts(&s, " and about ");
-			show_put_seconds(&s, estimate_s(c, p));
+			number_put_seconds(&s, estimate_s(c, p));
 		}
 	}
 	cmd_say(c, "%s", str_text(&s));
@@ -88,7 +89,7 @@ static void tell_kept(cli *c, const read_plan *p)
 		str_putf(&s, "%d of %d sections are read already. ", p->ready, p->sections);
 	if (p->resumed) {
 		str_puts(&s, "Going on after ");
-		show_put_count(&s, p->resumed);
+		number_put_count(&s, p->resumed);
 		str_puts(&s, " tokens that an interrupted read has finished.");
 	}
 	if (s.len)
@@ -152,7 +153,7 @@ static int run_plan(read_result *out, cli *c, const char *name, error *err)
 
 	str s = STR_INIT;
 	str_puts(&s, "Read in ");
-	show_put_seconds(&s, out->seconds);
+	number_put_seconds(&s, out->seconds);
 	cmd_say(c, "%s.", str_text(&s));
 	str_free(&s);
 	return learn_speed(c, out, err);

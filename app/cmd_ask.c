@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "app/show.h"
+#include "base/columns.h"
+#include "base/number.h"
 #include "base/path.h"
 
 /* ---- showing an answer ---- */
@@ -36,7 +38,7 @@ static void put_passage(str *out, const char *path, const char *text, int width)
 	int longest = 0;
 
 	for (const char *p = text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
-		int columns = show_columns(p, strcspn(p, "\n"));
+		int columns = columns_text(p, strcspn(p, "\n"));
 		if (columns > longest)
 			longest = columns;
 	}
@@ -68,10 +70,10 @@ static void tell_figures(cli *c, const answer *a)
 {
 	str s = STR_INIT;
 
-	show_put_count(&s, a->reused_tokens);
+	number_put_count(&s, a->reused_tokens);
 	str_putf(&s, " tokens reused, %d in the question, %d in the answer; read %.3g of the keys (asked for %.3g); first word "
 	         "after ", a->prompt_tokens, a->answer_tokens, a->budget_read, a->budget_asked);
-	show_put_seconds(&s, a->first_token_ms / 1000);
+	number_put_seconds(&s, a->first_token_ms / 1000);
 	str_putf(&s, ", then %.1f tokens/s", a->tokens_per_s);
 	if (a->focus)
 		str_putf(&s, "; from the %d passage%s that matter%s (%d tokens)", a->focus, a->focus == 1 ? "" : "s", a->focus == 1 ? "s" : "",

@@ -5,6 +5,7 @@
 
 #include "app/models.h"
 #include "app/show.h"
+#include "base/number.h"
 #include "base/path.h"
 
 /* A list of findings: name, value, and whether it is as it should be. */
@@ -53,9 +54,9 @@ static void check_program(report *r)
 	say(r, "cuda", "not in this build: folio computes on the processor", 0);
 	str_clear(&s);
 	int64_t page = sysconf(_SC_PAGESIZE);
-	show_put_bytes(&s, sysconf(_SC_AVPHYS_PAGES) * page);
+	number_put_bytes(&s, sysconf(_SC_AVPHYS_PAGES) * page);
 	str_puts(&s, " free of ");
-	show_put_bytes(&s, sysconf(_SC_PHYS_PAGES) * page);
+	number_put_bytes(&s, sysconf(_SC_PHYS_PAGES) * page);
 	say(r, "memory", str_text(&s), 0);
 	str_free(&s);
 }
@@ -95,14 +96,14 @@ static int check_library(report *r, cli *c)
 	}
 	say(r, "library", store_home(c->f->lib), 0);
 	str_putf(&s, "%d documents, %d contexts with ", u.documents, u.contexts);
-	show_put_bytes(&s, u.context_bytes);
+	number_put_bytes(&s, u.context_bytes);
 	str_putf(&s, ", %d conversations; interrupted reads ", u.conversations);
-	show_put_bytes(&s, u.partial_bytes);
+	number_put_bytes(&s, u.partial_bytes);
 	str_puts(&s, ", leftovers ");
-	show_put_bytes(&s, u.orphan_bytes);
+	number_put_bytes(&s, u.orphan_bytes);
 	say(r, "holds", str_text(&s), 0);
 	str_clear(&s);
-	show_put_bytes(&s, u.free_bytes);
+	number_put_bytes(&s, u.free_bytes);
 	str_puts(&s, " free");
 	say(r, "disk", str_text(&s), u.free_bytes < (64 << 20) ? ERR_FULL : 0);
 	str_free(&s);
@@ -146,12 +147,12 @@ static void check_model(report *r, cli *c)
 	str_clear(&s);
 	str_putf(&s, "%s, %s %s %s, %d layers, %d heads over %d, window %d tokens, weights ", p->name, p->arch, p->size,
 	         p->file_type, p->layers, p->heads, p->kv_heads, p->context);
-	show_put_bytes(&s, p->weights_bytes);
+	number_put_bytes(&s, p->weights_bytes);
 	say(r, "architecture", str_text(&s), 0);
 	str_clear(&s);
 	if (e->adapter) {
 		str_putf(&s, "%s, rank %d, ", e->adapter->name, e->adapter->rank);
-		show_put_bytes(&s, e->adapter->bytes);
+		number_put_bytes(&s, e->adapter->bytes);
 	} else
 		str_puts(&s, "none");
 	say(r, "adapter", str_text(&s), 0);

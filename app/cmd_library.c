@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app/show.h"
+#include "base/number.h"
 
 /* ---- folio list ---- */
 
@@ -20,10 +21,10 @@ static int put_row(table *t, cli *c, const document_row *d, error *err)
 	int status = cmd_context_sum(&sum, c, d->id, err);
 
 	if (sum.have) {
-		show_put_count(&count, sum.tokens);
-		show_put_bytes(&bytes, sum.bytes);
+		number_put_count(&count, sum.tokens);
+		number_put_bytes(&bytes, sum.bytes);
 	}
-	show_put_time(&when, d->used);
+	number_put_time(&when, d->used);
 	table_put(t, "%lld", (long long)d->id);
 	table_put(t, "%s", d->name);
 	table_put(t, "%s", d->title);
@@ -124,7 +125,7 @@ static int remove_one(json_t *list, cli *c, const char *word, error *err)
 	}
 	if ((status = store_remove_document(c->f->lib, d.id, &freed, err)))
 		goto out;
-	show_put_bytes(&bytes, freed);
+	number_put_bytes(&bytes, freed);
 	if (!cli_has(c, OPT_JSON))
 		cmd_say(c, "%s: removed, %s freed.", d.name, str_text(&bytes));
 	json_array_append_new(list, json_pack("{s:I, s:o, s:I}", "id", (json_int_t)d.id, "name", cmd_text(d.name),

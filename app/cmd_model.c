@@ -4,6 +4,7 @@
 
 #include "app/models.h"
 #include "app/show.h"
+#include "base/number.h"
 #include "base/path.h"
 
 /* What models_adapter found, for people; "" for none. */
@@ -32,7 +33,7 @@ static void list_table(folio *f, const model_row *m, int n)
 
 	for (int i = 0; i < n; i++) {
 		str bytes = STR_INIT, lora = STR_INIT;
-		show_put_bytes(&bytes, m[i].bytes);
+		number_put_bytes(&bytes, m[i].bytes);
 		models_adapter(&lora, f, &m[i], NULL);
 		table_put(&t, "%s", m[i].is_default ? "*" : "");
 		table_put(&t, "%s", m[i].name);
@@ -143,7 +144,7 @@ int cmd_model_remove(cli *c, error *err)
 
 	if (status || (status = models_remove(c->f, c->arg[0], &freed, err)))
 		return status;
-	show_put_bytes(&bytes, freed);
+	number_put_bytes(&bytes, freed);
 	if (cli_has(c, OPT_JSON))
 		status = cmd_json(json_pack("{s:o, s:I}", "removed", cmd_text(c->arg[0]), "freed_bytes", (json_int_t)freed), err);
 	else if (freed)

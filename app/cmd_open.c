@@ -1,37 +1,37 @@
 #include "app/cmd.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/assets.h"
 #include "app/show.h"
+#include "app/tui.h"
 #include "base/file.h"
 #include "base/path.h"
 
-/* ---- without a document ---- */
+/* ---- the interface ---- */
 
-static int welcome(cli *c, error *err)
+static bool can_draw(void)
 {
-	document_row *row = NULL;
-	int n = 0, status = store_list_documents(&row, &n, c->f->lib, err);
+	const char *term = getenv("TERM");
 
-	if (status)
-		return status;
-	printf("%sfolio%s answers questions about long documents, on this machine alone.\n\n", show_on(stdout, SHOW_STRONG),
-	       show_on(stdout, SHOW_PLAIN));
-	puts("  folio FILE-OR-FOLDER           read it, once, and ask about it\n"
-	     "  folio ask NAME \"question\"      ask about something that was read\n"
-	     "  folio help                     everything else\n");
-	show_line(stdout, "What was read is stored in %s.", store_home(c->f->lib));
-	if (n)
-		puts("\nIn the library, last used first:");
-	for (int i = 0; i < n && i < 20; i++)
-		show_line(stdout, "  %-24s %s", row[i].name, row[i].title);
-	if (n > 20)
-		printf("  and %d more: folio list\n", n - 20);
-	document_rows_free(row, n);
-	return 0;
+	return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb");
+}
+
+/* Its threads read the settings themselves: options reach them as variables. */
+static void pass_options(const cli *c)
+{
+	for (int i = 0; i < OPT_END; i++) {
+		char name[64];
+		if (!cli_options[i].key || !cli_has(c, (cli_option_id)i))
+			continue;
+		size_t n = (size_t)snprintf(name, sizeof(name), "FOLIO_%s", cli_options[i].key);
+		for (size_t k = 0; k < n; k++)
+			name[k] = name[k] == '-' ? '_' : (char)toupper((unsigned char)name[k]);
+		setenv(name, c->value[i], 1);
+	}
 }
 
 /* ---- with one ---- */
@@ -147,14 +147,16 @@ static int open_path(cli *c, const char *path, error *err)
 int cmd_open(cli *c, error *err)
 {
 	document_row d;
-	int status = cli_open(c, err);
+	int status;
 
-	if (status)
-		return status;
-	if (c->args == 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		return welcome(c, err);
+	if (can_draw()) {
+		pass_options(c);
+		return tui_run(c->arg[0], c->p.stop, err);
+	}
 	if (c->args == 0)
 		return error_set(err, ERR_ARG, "name a document or a command: `folio help` lists what there is");
+	if ((status = cli_open(c, err)))
+		return status;
 	if (strcmp(c->arg[0], "-") == 0 || path_exists(c->arg[0]))
 		return open_path(c, c->arg[0], err);
 	status = cmd_find(&d, c, c->arg[0], err);

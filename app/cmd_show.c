@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/export.h"
 #include "app/show.h"
+#include "base/number.h"
 
 /* What is stored about a document, gathered. */
 typedef struct {
@@ -62,9 +64,9 @@ static void put_sum(str *s, const context_row *row, int n)
 		count += row[i].tokens;
 		bytes += row[i].file_bytes;
 	}
-	show_put_count(s, count);
+	number_put_count(s, count);
 	str_puts(s, " tokens, ");
-	show_put_bytes(s, bytes);
+	number_put_bytes(s, bytes);
 	str_putf(s, " on disk in %d section%s", n, n == 1 ? "" : "s");
 	if (n && n < row[0].sections)
 		str_putf(s, " of %d: an interrupted read, `folio add` goes on with it", row[0].sections);
@@ -86,7 +88,7 @@ static void show_facts(cli *c, const stored *s)
 	field("path", s->row.path);
 	str_clear(&t);
 	str_putf(&t, "%s, ", s->row.kind);
-	show_put_bytes(&t, s->row.text_bytes);
+	number_put_bytes(&t, s->row.text_bytes);
 	str_puts(&t, " of text");
 	if (s->doc->files > 1)
 		str_putf(&t, " in %d files", s->doc->files);
@@ -95,9 +97,9 @@ static void show_facts(cli *c, const stored *s)
 	field("kind", str_text(&t));
 	field("on disk now", cmd_disk_text(s->disk));
 	str_clear(&t);
-	show_put_time(&t, s->row.added);
+	number_put_time(&t, s->row.added);
 	str_puts(&t, ", last used ");
-	show_put_time(&t, s->row.used);
+	number_put_time(&t, s->row.used);
 	field("added", str_text(&t));
 	str_clear(&t);
 	if (!c->f->eng)
@@ -133,8 +135,8 @@ static void show_sections(const stored *s)
 	for (int i = 0; i < s->contexts; i++) {
 		const context_row *r = &s->context[i];
 		str count = STR_INIT, bytes = STR_INIT, lines = STR_INIT;
-		show_put_count(&count, r->tokens);
-		show_put_bytes(&bytes, r->file_bytes);
+		number_put_count(&count, r->tokens);
+		number_put_bytes(&bytes, r->file_bytes);
 		if (r->from_byte <= r->to_byte && (size_t)r->to_byte <= s->doc->len)
 			put_lines(&lines, s->doc, r);
 		table_put(&t, "%d", r->section + 1);
@@ -156,7 +158,7 @@ static void show_talks(const stored *s)
 
 	for (int i = 0; i < s->talks; i++) {
 		str when = STR_INIT;
-		show_put_time(&when, s->talk[i].used);
+		number_put_time(&when, s->talk[i].used);
 		table_put(&t, "%lld", (long long)s->talk[i].id);
 		table_put(&t, "%d", s->talk[i].turns);
 		table_put(&t, "%s", str_text(&when));
@@ -269,7 +271,7 @@ static void print_turn(const turn_row *t)
 	str when = STR_INIT;
 	json_t *sources = json_loads(t->sources_json ? t->sources_json : "[]", 0, NULL);
 
-	show_put_time(&when, t->asked);
+	number_put_time(&when, t->asked);
 	printf("%s%s%s\n", show_on(stdout, SHOW_FAINT), str_text(&when), show_on(stdout, SHOW_PLAIN));
 	show_line(stdout, "? %s", t->question);
 	show_line(stdout, "%s", t->answer);
@@ -278,26 +280,6 @@ static void print_turn(const turn_row *t)
 	putchar('\n');
 	json_decref(sources);
 	str_free(&when);
-}
-
-static json_t *stored_json(const char *text)
-{
-	json_t *o = text && *text ? json_loads(text, 0, NULL) : NULL;
-
-	return o ? o : json_null();
-}
-
-static json_t *turns_json(const turn_row *t, int n)
-{
-	json_t *list = json_array();
-
-	for (int i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "id", (json_int_t)t[i].id,
-		                                      "question", cmd_text(t[i].question), "answer", cmd_text(t[i].answer),
-		                                      "asked", (json_int_t)t[i].asked, "took_ms", (json_int_t)t[i].took_ms,
-		                                      "sources", stored_json(t[i].sources_json), "settings",
-		                                      stored_json(t[i].settings_json)));
-	return list;
 }
 
 /* --conversation: the one with the id, or the one used last. */
@@ -324,8 +306,7 @@ static int show_conversation(cli *c, const stored *s, const char *id, error *err
 	if ((status = store_list_turns(&turn, &n, c->f->lib, talk->id, err)))
 		return status;
 	if (cli_has(c, OPT_JSON))
-		status = cmd_json(json_pack("{s:I, s:o, s:o, s:o}", "id", (json_int_t)talk->id, "document", cmd_text(s->row.name),
-		                            "title", cmd_text(talk->title), "turns", turns_json(turn, n)), err);
+		status = cmd_json(export_json(talk, s->row.name, turn, n), err);
 	else
 		for (int i = 0; i < n; i++)
 			print_turn(&turn[i]);

@@ -11,11 +11,12 @@
 #include "app/assets.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "ui/theme.h"
 
 /* libinih's own limit is 200 with line end and NUL. */
 enum { MOST_LINE = 196, MOST_FILE = 1 << 20 };
 
-typedef enum { TEXT, WHOLE, SHARE, FLOAT, SEED, BYTES, CALIBRATION, STYLE, FOCUS, LEVEL } key_kind;
+typedef enum { TEXT, WHOLE, SHARE, FLOAT, SEED, BYTES, CALIBRATION, STYLE, FOCUS, LEVEL, THEME } key_kind;
 
 typedef struct {
 	const char *name;
@@ -46,6 +47,7 @@ static const config_entry entries[] = {
 	{ "repeat", FLOAT, AT(sampler.repeat), 0.1, 10, "1", "penalty for repeating tokens of the answer; 1: off" },
 	{ "repeat-last", WHOLE, AT(sampler.repeat_last), 0, 1 << 20, "64", "how many of the latest tokens the penalty looks at" },
 	{ "seed", SEED, AT(sampler.seed), 0, 0, "0", "seed of the random choices made with a temperature" },
+	{ "theme", THEME, AT(theme), 0, 0, "default", "colours of the interface: default (the terminal's own), dark, light, high-contrast or monochrome" },
 	{ "log", LEVEL, AT(log), 0, 0, "warn", "how much goes to the log file: error, warn, info or debug" },
 };
 
@@ -238,6 +240,9 @@ int config_set(config *c, const char *key, const char *value, error *err)
 		return ERR_ARG;
 	switch (e->kind) {
 	case TEXT: return set_text(at, value, err);
+	case THEME:
+		return theme_known(value) ? set_text(at, value, err)
+		                          : refuse(e, value, "say default, dark, light, high-contrast or monochrome", err);
 	case SHARE: return set_share(e, at, value, err);
 	case SEED: return set_seed(e, at, value, err);
 	case BYTES: return parse_bytes(at, value) ? 0 : refuse(e, value, "give a size such as 500M or 20G", err);
@@ -271,7 +276,8 @@ int config_value(str *out, const config *c, const char *key, error *err)
 	if (!e)
 		return ERR_ARG;
 	switch (e->kind) {
-	case TEXT: str_puts(out, *(char *const *)at); break;
+	case TEXT:
+	case THEME: str_puts(out, *(char *const *)at); break;
 	case WHOLE: str_putf(out, "%d", *(const int *)at); break;
 	case SHARE: str_putf(out, "%.6g", *(const double *)at); break;
 	case FLOAT: str_putf(out, "%.6g", (double)*(const float *)at); break;
@@ -330,6 +336,8 @@ void config_free(config *c)
 {
 	free(c->model);
 	free(c->adapter);
+	free(c->theme);
+	str_free(&c->keys);
 	str_free(&c->notes);
 	*c = (config){ 0 };
 }
@@ -349,6 +357,10 @@ static int take_line(void *ud, const char *section, const char *key, const char 
 
 	if (l->status)
 		return 0;
+	if (!strcmp(section, "keys")) {
+		str_putf(&l->c->keys, "%s = %s\n", key, value);
+		return 1;
+	}
 	if (*section || !find(key)) {
 		str_putf(&l->c->notes, "%s: there is no setting '%s%s%s%s', it is passed over\n", l->path, *section ? "[" : "",
 		         section, *section ? "] " : "", key);

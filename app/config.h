@@ -31,6 +31,8 @@ typedef struct {
 	int64_t disk_budget;  /* bytes for contexts; 0: no limit */
 	sampler_options sampler;
 	log_level log;
+	char *theme;          /* of the interface */
+	str keys;             /* the file's [keys]: "MAP.ACTION = KEYS" lines; mostly empty */
 	str notes;            /* lines about what the file holds that folio does not know; mostly empty */
 } config;
 

@@ -22,6 +22,8 @@ libarchive-dev|lib libarchive|takes the fetched model out of its package
 libgit2-dev|lib libgit2|tells which files of a folder belong to it
 libxxhash-dev|lib libxxhash|checksums of stored contexts
 libutf8proc-dev|lib libutf8proc|letters of all scripts in names of documents
+libncurses-dev|lib ncursesw|draws on the terminal
+libmd4c-dev|lib md4c|Markdown in answers
 nettle-dev|lib nettle|SHA-256 of models and documents
 python3-pip|pip|fetches the default model'
 

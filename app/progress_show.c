@@ -5,6 +5,8 @@
 
 #include "app/show.h"
 #include "base/clock.h"
+#include "base/columns.h"
+#include "base/number.h"
 
 #define REDRAW_S 0.2 /* on a terminal; what is over sooner is not shown at all */
 #define PLAIN_S  5.0 /* otherwise */
@@ -28,15 +30,15 @@ static void put_amount(str *out, const progress_show *s)
 {
 	if (strcmp(s->unit, "bytes") == 0) {
 		str_puts(out, "  ");
-		show_put_bytes(out, s->done);
+		number_put_bytes(out, s->done);
 		str_puts(out, " of ");
-		show_put_bytes(out, s->total);
+		number_put_bytes(out, s->total);
 		return;
 	}
 	str_puts(out, "  ");
-	show_put_count(out, s->done);
+	number_put_count(out, s->done);
 	str_puts(out, " of ");
-	show_put_count(out, s->total);
+	number_put_count(out, s->total);
 	str_putf(out, " %s", s->unit);
 }
 
@@ -50,11 +52,11 @@ static void put_rate(str *out, const progress_show *s, double seconds)
 		str_putf(out, rate < 100 ? "  %.1f %s/s" : "  %.0f %s/s", rate, s->unit);
 	if (s->done < s->total) {
 		str_puts(out, "  ");
-		show_put_seconds(out, (double)(s->total - s->done) / rate);
+		number_put_seconds(out, (double)(s->total - s->done) / rate);
 		str_puts(out, " left");
 	} else {
 		str_puts(out, "  ");
-		show_put_seconds(out, seconds);
+		number_put_seconds(out, seconds);
 	}
 }
 
@@ -80,7 +82,7 @@ static void draw(progress_show *s, double now)
 	int width = show_width(s->to);
 
 	progress_show_put(&line, s, now, 0);
-	int room = width - 1 - show_columns(str_text(&line), line.len) - 4; /* "  [" and "]" */
+	int room = width - 1 - columns_text(str_text(&line), line.len) - 4; /* "  [" and "]" */
 	if (s->terminal && room >= 6) {
 		str_clear(&line);
 		progress_show_put(&line, s, now, room > 24 ? 24 : room);

@@ -30,8 +30,6 @@ void show_line(FILE *to, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* Append text with ill-formed UTF-8 as U+FFFD and all else as it is, for JSON. */
 void show_put_valid(str *out, const char *text);
 
-/* Columns that text takes: marks 0, East Asian wide characters 2. */
-int show_columns(const char *text, size_t n);
 /* Append at most columns columns of text, "..." at the end when it was longer. */
 void show_put_cut(str *out, const char *text, int columns);
 /* Append the text as one paragraph, wrapped to width columns, each line behind
@@ -39,13 +37,6 @@ void show_put_cut(str *out, const char *text, int columns);
 void show_put_wrapped(str *out, const char *text, int indent, int width, int lines);
 /* The same with its own line breaks kept, long lines cut: for source code. */
 void show_put_lines(str *out, const char *text, int indent, int width, int lines);
-
-/* ---- numbers ---- */
-
-void show_put_bytes(str *out, int64_t bytes);   /* "93.8 MiB" */
-void show_put_count(str *out, int64_t n);       /* "12,345" */
-void show_put_seconds(str *out, double s);      /* "0.4 s", "3 min 20 s", "2 h 5 min" */
-void show_put_time(str *out, int64_t unix_s);   /* "2025-01-31 14:03", local */
 
 /* ---- tables ---- */
 

@@ -135,9 +135,10 @@ int answer_sources_json(str *out, const answer *a, error *err)
 
 	for (int i = 0; i < a->sources; i++) {
 		const source *s = &a->src[i];
-		json_t *o = json_pack("{s:s, s:o, s:i, s:i, s:s, s:f, s:i}", "path", s->path, "page",
+		json_t *o = json_pack("{s:s, s:o, s:i, s:i, s:s, s:f, s:i, s:I, s:I}", "path", s->path, "page",
 		                      s->page ? json_integer(s->page) : json_null(), "line_from", s->line_from, "line_to",
-		                      s->line_to, "text", s->text, "score", s->score, "section", s->section + 1);
+		                      s->line_to, "text", s->text, "score", s->score, "section", s->section + 1, "from", (json_int_t)s->from, "to",
+		                      (json_int_t)s->to);
 		if (!o || json_array_append_new(list, o))
 			status = error_nomem(err, "the sources");
 	}

@@ -62,14 +62,16 @@ class Reader(nn.Module):
         """(weight, A, B) of layer l's linear maps."""
         return [(self.w[f"blk.{l}.{n}.weight"], self.A[f"{l}_{n}"], self.B[f"{l}_{n}"]) for n in names]
 
-    def hidden(self, ids, pos, attend, on=1.0):
-        """[n, dim] before the output matrix. on: 0 leaves the adapter out."""
+    def hidden(self, ids, pos, attend, on=1.0, keep=None):
+        """[n, dim] before the output matrix. on: 0 leaves the adapter out; keep: {layer: None}, becomes {layer: (q, k)}."""
         x = self.w["token_embd.weight"][ids]
         angle = torch.outer(pos.double(), self.inv_freq)
         cos, sin = (t[:, None].to(self.dtype) for t in (angle.cos(), angle.sin()))
         scale = torch.tensor(self.alpha / self.rank * on, device=x.device)
         for l in range(self.layers):
             q, k, v = self.before(x, self.w[f"blk.{l}.attn_norm.weight"], self.maps(l, TARGETS[:3]), scale, cos, sin, self.hd, self.eps)
+            if keep and l in keep:
+                keep[l] = q, k
             x = self.after(x, attend(q, k, v), self.w[f"blk.{l}.ffn_norm.weight"], self.maps(l, TARGETS[3:]), scale, self.eps)
         return norm(x, self.w["output_norm.weight"], self.eps)
 

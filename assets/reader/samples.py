@@ -1,5 +1,5 @@
 """Training sequences for a reading adapter: a document, then questions about it that see it and themselves only."""
-import configparser, json, math, random, re
+import bisect, configparser, json, math, random, re
 from pathlib import Path
 
 REFUSAL = "The document does not say."
@@ -30,7 +30,7 @@ class Words:
 
 
 def articles(paths):
-    """[(title, [paragraph], [{q, answers, para}])]; a question's paragraph is where its answer stands."""
+    """[(title, [paragraph], [{q, answers, para}])]; a question's paragraph is where its answer stands. Some have no questions."""
     out = []
     for path in paths:
         for d in map(json.loads, open(path, encoding="utf-8")):
@@ -46,7 +46,7 @@ def articles(paths):
                 if q["answers"] and not q.get("impossible") and q.get("answer_char", -1) >= 0:
                     para = max((i for i, a in enumerate(at) if a <= q["answer_char"]), default=0)
                     questions.append({"q": q["q"].strip(), "answers": [a.strip() for a in q["answers"] if a.strip()], "para": para})
-            if questions:
+            if questions or not d["questions"]:
                 out.append((d["title"], paras, questions))
     return out
 
@@ -60,6 +60,9 @@ class Sampler:
         self.docs, self.encode, self.words, self.rng = docs, encode, words, random.Random(seed)
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
         self.weight = [math.sqrt(len(d[2])) for d in docs]
+        bare = sum(not w for w in self.weight)
+        # Articles without questions are a quarter of the samples.
+        self.weight = [w or sum(self.weight) / 3 / bare for w in self.weight]
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
         self.bags = [[set(w.lower() for w in WORD.findall(p)) for p in d[1]] for d in docs]
         self.length = [[len(encode(p + "\n")) for p in d[1]] for d in docs]
@@ -70,8 +73,8 @@ class Sampler:
         """A run of paragraphs, from a few hundred tokens to the whole window."""
         size, n = self.length[d], len(self.length[d])
         target = math.exp(self.rng.uniform(math.log(250), math.log(self.longest)))
-        if self.rng.random() < .4:
-            target = self.rng.uniform(self.longest * .4, self.longest)
+        if self.rng.random() < .55:
+            target = self.rng.uniform(self.longest * .35, self.longest)
         first = self.rng.randrange(n)
         if sum(size[first:]) < target:  # long ones must be able to begin early
             first = max(0, min(first, next((i for i in range(n) if sum(size[i:]) <= target), 0)))
@@ -152,6 +155,29 @@ class Sampler:
         aux = re.search(r"\b(did|does|do|is|was|were|are|can|could|has|had|would|will)\b (?:the |a )?(\w+)", q)
         return q[:aux.end()] + " not" + q[aux.end():] if aux else None
 
+    def without(self, questions, chosen, texts):
+        """Some answers' sentences taken out: (texts, questions that now have no answer here)."""
+        where = {p: i for i, p in enumerate(chosen)}
+        texts, gone = list(texts), []
+        for q in self.rng.sample(questions, len(questions)):
+            i = where.get(q["para"])
+            if len(gone) == 3 or i is None or len(texts[i]) < 250:
+                continue
+            kept = "".join(s for s in SENTENCE.findall(texts[i]) if not any(a in s for a in q["answers"])).strip()
+            rest = texts[:i] + [kept] + texts[i + 1:]
+            if len(kept) > 100 and not any(a in t for a in q["answers"] for t in rest):
+                texts, gone = rest, gone + [q]
+        return texts, gone
+
+    def blur(self, q):
+        """A word or two of the question left out, so that not every one of them must be there."""
+        words = q.split()
+        for _ in range(self.rng.choice([1, 1, 2])):
+            plain = [i for i, w in enumerate(words) if i and w.islower() and w not in ("not", "no")]
+            if len(words) > 6 and plain:
+                words.pop(self.rng.choice(plain))
+        return " ".join(words)
+
     def cloze(self, text):
         """A question made from a sentence by rule, as (question, answer), or None (Lewis et al. 2019, without the translation)."""
         sentences = [s.strip() for s in SENTENCE.findall(text) if 40 <= len(s) <= 260]
@@ -181,13 +207,13 @@ class Sampler:
             return a
         return next((s.strip() for s in SENTENCE.findall(text) if a in s and 20 <= len(s) <= 400), None)
 
-    def pairs(self, questions, chosen, texts, paras):
-        """[[(words, answer), ...]]: chains of turns; most have one."""
+    def pairs(self, questions, chosen, texts, gone):
+        """[[(words, style, answer, which text or -1), ...]]: chains of turns; most have one."""
         where = {p: i for i, p in enumerate(chosen)}
-        inside = [q for q in questions if q["para"] in where]
+        inside = [q for q in questions if q["para"] in where and q not in gone and any(a in texts[where[q["para"]]] for a in q["answers"])]
         outside = [q for q in questions if q["para"] not in where]
         self.rng.shuffle(inside)
-        whole, made = "\n".join(texts), []
+        whole, made = "\n".join(texts), [(q["q"], self.rng.choice(["phrase", "phrase", "phrase", "sentence"]), REFUSAL, -1) for q in gone]
         for q in inside[:self.most_questions]:
             u = self.rng.random()
             style = "phrase" if u < .8 else "sentence" if u < .95 else "free"
@@ -195,16 +221,19 @@ class Sampler:
             if not a or (style == "phrase" and a not in whole):
                 style, a = "phrase", min(q["answers"], key=len)
             if self.rng.random() < .12 and (bad := self.spoil(q["q"], whole)):
-                made.append((bad, style, REFUSAL))
-            made.append((q["q"], style, a))
-        for _ in range(self.rng.choice([0, 0, 1, 2, 3])):
-            if (c := self.cloze(self.rng.choice(texts))) and whole.count(c[1]) <= 3:
-                made.append((c[0], "phrase", c[1]))
+                made.append((bad, style, REFUSAL, -1))
+            made.append((self.blur(q["q"]) if self.rng.random() < .2 else q["q"], style, a, where[q["para"]]))
+        for _ in range(self.rng.choice([0, 0, 1, 2, 3]) if questions else self.rng.randrange(5, self.most_questions)):
+            text = self.rng.randrange(len(texts))
+            if (c := self.cloze(texts[text])) and whole.count(c[1]) <= 3:
+                made.append((c[0], "phrase", c[1], text))
+                if self.rng.random() < .12 and not questions and (bad := self.spoil(c[0], whole)):
+                    made.append((bad, "phrase", REFUSAL, -1))
         absent = [q for q in outside if not any(a in whole for a in q["answers"])]
         for q in self.rng.sample(absent, min(len(absent), max(1, len(made) // 7) if self.rng.random() < .7 else 0)):
-            made.append((q["q"], self.rng.choice(["phrase", "phrase", "sentence"]), REFUSAL))
+            made.append((q["q"], self.rng.choice(["phrase", "phrase", "sentence"]), REFUSAL, -1))
         if not made and absent:
-            made = [(self.rng.choice(absent)["q"], "phrase", REFUSAL)]
+            made = [(self.rng.choice(absent)["q"], "phrase", REFUSAL, -1)]
         self.rng.shuffle(made)
         chains = []
         for one in made:
@@ -217,48 +246,61 @@ class Sampler:
     # ---- tokens ----
 
     def document(self, title, texts):
+        """Token ids, and of each text the range of them that it lies in."""
         head = self.words.document.split("{text}")[0].replace("{title}", title)
         gap = "\n\n" if self.rng.random() < .3 else "\n"
         # Stored contexts end with the words after {text}, encoded with the text.
-        return self.encode(head + gap.join(texts) + self.words.document.split("{text}")[1])
+        ids, starts = self.encode(head + gap.join(texts) + self.words.document.split("{text}")[1], where=True)
+        spans, at = [], len(head)
+        for t in texts:
+            spans.append((bisect.bisect_left(starts, at), bisect.bisect_left(starts, at + len(t))))
+            at += len(t) + len(gap)
+        return ids, spans
 
     def sample(self):
-        """ids, positions, segment (0: the document), target at each position or -1, weight."""
+        """Columns: ids, positions, segment (0: the document), target at each position or -1, weight, and of positions
+        that look for an answer the range of tokens of its paragraph, else -1 and -1."""
         d = self.rng.choices(range(len(self.docs)), self.weight)[0]
         title, paras, questions = self.docs[d]
         if self.rng.random() < .5:
             title = title.replace("_", " ")
-        chosen = self.window(d) if self.rng.random() < .55 else self.passages(d)
+        chosen = self.window(d) if not questions or self.rng.random() < .6 else self.passages(d)
         texts = [paras[i] for i in chosen]
-        if self.rng.random() < .5:
+        if questions and self.rng.random() < .65:
             texts, questions = self.rename(d, texts, questions)
-        chains = self.pairs(questions, chosen, texts, paras)
+        gone = []
+        if self.rng.random() < .5:
+            texts, gone = self.without(questions, chosen, texts)
+        chains = self.pairs(questions, chosen, texts, gone)
         if not chains:
             return self.sample()
-        ids = self.document(title, texts)
+        ids, spans = self.document(title, texts)
         doc = len(ids)
-        pos, seg, target, weight = list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc
+        out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
         for i, chain in enumerate(chains):
             at = doc
-            for turn, (q, style, a) in enumerate(chain):
+            for turn, (q, style, a, text) in enumerate(chain):
                 ask = self.words.ask(q, style, first=True)
                 if turn:
                     again = self.words.ask(q, style, first=False)
                     ask = again[len("<|im_end|>"):]  # the answer before it has that token already
                 asked, said = self.encode(ask), self.encode(a) + self.encode("<|im_end|>")
-                one = asked + said
-                ids += one
-                pos += range(at, at + len(one))
-                seg += [i + 1] * len(one)
-                target += [-1] * (len(asked) - 1) + said + [-1]
-                weight += [0.0] * (len(asked) - 1) + [len(said) ** -.5] * len(said) + [0.0]
-                at += len(one)
-        return ids, pos, seg, target, weight
+                n, half = len(asked) + len(said), len(asked) // 2
+                before = len(asked) - 1
+                looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 else -1] * (n - half - 1) + [-1]
+                for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + said + [-1],
+                                                [0.0] * before + [len(said) ** -.5] * len(said) + [0.0], looks(0), looks(1))):
+                    column += values
+                at += n
+        return out
+
+
+EMPTY = (0, 0, 0, -1, 0.0, -1, -1, -1)
 
 
 def pack(sampler, room):
-    """Samples end to end, room tokens in all, each with its number; what is left over has the number -1."""
-    out, n, number = [[], [], [], [], [], []], 0, 0
+    """Samples end to end, room tokens in all, each with its number in the last column; what is left over has the number -1."""
+    out, n, number = [[] for _ in EMPTY], 0, 0
     while True:
         one = sampler.waiting or sampler.sample()
         sampler.waiting = None
@@ -267,10 +309,11 @@ def pack(sampler, room):
                 sampler.waiting = one
                 break
             continue
-        for column, values in zip(out, (*one, [number] * len(one[0]))):
+        looks = [[v + n if v >= 0 else -1 for v in c] for c in one[5:]]
+        for column, values in zip(out, (*one[:5], *looks, [number] * len(one[0]))):
             column += values
         n += len(one[0])
         number += 1
-    for column, value in zip(out, (0, 0, 0, -1, 0.0, -1)):
+    for column, value in zip(out, EMPTY):
         column += [value] * (room - n)
     return out

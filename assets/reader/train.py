@@ -20,7 +20,7 @@ import model as M
 import samples as S
 
 HERE = Path(__file__).resolve().parent
-TYPES = (torch.long, torch.long, torch.int32, torch.long, torch.float32, torch.int32)
+TYPES = (torch.long, torch.long, torch.int32, torch.long, torch.float32, torch.long, torch.long, torch.int32)
 
 
 def make(o, docs, seed, out):
@@ -38,7 +38,10 @@ def encoder(reader):
     tok = M.tokenizer(reader)
     cache = {}
 
-    def encode(text):
+    def encode(text, where=False):
+        if where:
+            found = tok.encode(text, add_special_tokens=False)
+            return found.ids, [start for start, _ in found.offsets]
         if len(text) > 4000:
             return tok.encode(text, add_special_tokens=False).ids
         if text not in cache:
@@ -99,12 +102,33 @@ class Trainer:
         return [torch.tensor(c).to(self.device, t) for c, t in zip(columns, TYPES)]
 
     def answers(self, columns):
-        ids, pos, seg, target, weight, number = self.batch(columns)
+        """Of the answers' tokens: logits, targets, weights, positions; the sequences; and how far the retrieval heads look away."""
+        ids, pos, seg, target, weight, start, end, number = self.batch(columns)
         attend = self.attend(number, seg, self.m.heads, self.m.kv)
         drop = self.o.dropout if torch.is_grad_enabled() else 0
-        h = self.m.hidden(ids, pos, lambda q, k, v: F.dropout(attend(q, k, v), drop))
+        keep = {l: None for l, _ in self.o.heads}
+        h = self.m.hidden(ids, pos, lambda q, k, v: F.dropout(attend(q, k, v), drop), keep=keep)
         want = (target >= 0).nonzero()[:, 0]
-        return self.m.logits(h[want]), target[want], weight[want], want, (number, seg)
+        away = self.away(keep, seg, number, start, end) if keep else torch.zeros((), device=ids.device)
+        return self.m.logits(h[want]), target[want], weight[want], want, (number, seg), away
+
+    def away(self, keep, seg, number, start, end):
+        """-log of the share of attention that the answer's paragraph gets in the document, its first token left out (a sink),
+        in the heads that folio's focus goes by; on some of the positions that look for an answer."""
+        rows = (end > start).nonzero()[:, 0]
+        rows = rows[torch.randperm(len(rows), device=rows.device)[:768]]
+        if not len(rows):
+            return torch.zeros((), device=rows.device)
+        at = torch.arange(len(seg), device=rows.device)
+        inside = (number == number[rows, None]) & (seg == 0) & torch.cat([seg.new_zeros(1), number.diff() == 0]).bool()
+        there = (at >= start[rows, None]) & (at < end[rows, None])
+        lost = []
+        for layer, head in self.o.heads:
+            q, k = keep[layer]
+            score = (q[rows, head] @ k[:, head // (self.m.heads // self.m.kv)].T).float() / math.sqrt(self.m.hd)
+            score = score.masked_fill(~inside, -math.inf)
+            lost.append(torch.logsumexp(score, -1) - torch.logsumexp(score.masked_fill(~there, -math.inf), -1))
+        return torch.stack(lost).clamp(max=12).mean()
 
     def drift(self, runs):
         """KL from the model without the adapter to the one with it, over plain text; on some of its positions."""
@@ -128,10 +152,11 @@ class Trainer:
 def measure(t, batches):
     """Of held-out questions: loss, and the share answered to the letter (greedy decoding would say the same), by kind."""
     right = {"answer": [], "refusal": []}
-    loss = []
+    loss, aways = [], []
     refusal = None
     for columns in batches:
-        logits, target, weight, want, (number, seg) = t.answers(columns)
+        logits, target, weight, want, _, away = t.answers(columns)
+        aways.append(away.item())
         loss.append((F.cross_entropy(logits, target, reduction="none") * weight).sum().item() / weight.sum().item())
         hit = (logits.argmax(-1) == target).tolist()
         said = {}
@@ -144,13 +169,14 @@ def measure(t, batches):
             kind = "refusal" if [k for _, k in tokens] == refusal else "answer"
             right[kind].append(all(h for h, _ in tokens))
     share = lambda v: sum(v) / max(1, len(v))
-    return f"held out: loss {np.mean(loss):.3f} exact {share(right['answer']):.3f} of {len(right['answer'])}, " \
+    return f"held out: loss {np.mean(loss):.3f} away {np.mean(aways):.3f} exact {share(right['answer']):.3f} of {len(right['answer'])}, " \
            f"refused {share(right['refusal']):.3f} of {len(right['refusal'])}"
 
 
 def hold_out(docs, every):
-    return [d for i, d in enumerate(docs) if every and i % every == every - 1], \
-           [d for i, d in enumerate(docs) if not every or i % every != every - 1]
+    """Of the articles with questions every n-th, and all others."""
+    held = [d for d in docs if d[2]][every - 1::every] if every else []
+    return held, [d for d in docs if d not in held]
 
 
 def arguments():
@@ -174,6 +200,8 @@ def arguments():
     a("--dropout", type=float, default=.1, help="of what attention gives, while training")
     a("--keep-weight", type=float, default=4.0, help="of the distance to the model without the adapter")
     a("--keep-every", type=int, default=3)
+    a("--look-weight", type=float, default=.2, help="of the retrieval heads' looking at the answer's paragraph")
+    a("--heads", type=json.loads, default=[], help="retrieval heads as in ../profiles.json: [[layer, head], ...]")
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))
     a("--report", type=int, default=50)
@@ -201,7 +229,7 @@ def main():
     if held:
         sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest)
         test = [S.pack(sampler, o.room) for _ in range(16)]
-    losses, drifts, last, waited, first = [], [], time.time(), 0.0, t.step
+    losses, drifts, aways, last, waited, first = [], [], [], time.time(), 0.0, t.step
     print(f"{len(docs)} articles, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
     while t.spent < o.minutes * 60 and time.time() - began < o.stop_after * 60:
         for g in t.opt.param_groups:
@@ -209,9 +237,10 @@ def main():
         at = time.time()
         columns = queue.get()
         waited += time.time() - at
-        logits, target, weight, _, _ = t.answers(columns)
+        logits, target, weight, _, _, away = t.answers(columns)
         loss = (F.cross_entropy(logits, target, reduction="none") * weight).sum() / weight.sum()
-        loss.backward()
+        (loss + o.look_weight * away).backward()
+        aways.append(away.detach())
         losses.append(loss.detach())
         if o.keep_weight and t.step % o.keep_every == 0:
             far = t.drift(cut(plain, o.room, rng))
@@ -226,7 +255,7 @@ def main():
         last = now
         if t.step % o.report == 0:
             mean = lambda v: torch.stack(v[-o.report:]).mean().item() if v else 0
-            print(f"step {t.step} loss {mean(losses):.3f} drift {mean(drifts):.4f} minutes {t.spent / 60:.2f} waited {waited:.1f} s", flush=True)
+            print(f"step {t.step} loss {mean(losses):.3f} drift {mean(drifts):.4f} away {mean(aways):.3f} minutes {t.spent / 60:.2f} waited {waited:.1f} s", flush=True)
         if test and t.step % o.measure == 0:
             print(measure(t, test), flush=True)
             last = time.time()

@@ -4,6 +4,7 @@
 
 #include "app/progress_show.h"
 #include "app/show.h"
+#include "base/number.h"
 
 static void text_is(str *s, const char *want)
 {
@@ -36,13 +37,13 @@ static void numbers_are_for_people(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
-		show_put_bytes(&s, all[i].n);
+		number_put_bytes(&s, all[i].n);
 		text_is(&s, all[i].bytes);
-		show_put_count(&s, all[i].n);
+		number_put_count(&s, all[i].n);
 		text_is(&s, all[i].count);
 	}
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
-		show_put_seconds(&s, times[i].s);
+		number_put_seconds(&s, times[i].s);
 		text_is(&s, times[i].text);
 	}
 }
@@ -52,10 +53,10 @@ static void columns_know_wide_and_combining_characters(void **state)
 	str s = STR_INIT;
 
 	(void)state;
-	assert_int_equal(show_columns("abc", 3), 3);
-	assert_int_equal(show_columns("e\xcc\x81", 3), 1);
-	assert_int_equal(show_columns("\xe4\xb8\xad\xe6\x96\x87", 6), 4);
-	assert_int_equal(show_columns("\xff", 1), 1);
+	assert_int_equal(columns_text("abc", 3), 3);
+	assert_int_equal(columns_text("e\xcc\x81", 3), 1);
+	assert_int_equal(columns_text("\xe4\xb8\xad\xe6\x96\x87", 6), 4);
+	assert_int_equal(columns_text("\xff", 1), 1);
 	show_put_cut(&s, "abcdefgh", 8);
 	text_is(&s, "abcdefgh");
 	show_put_cut(&s, "abcdefghi", 8);
