@@ -4,6 +4,7 @@
 
 #include "app/progress_show.h"
 #include "app/show.h"
+#include "base/columns.h"
 #include "base/number.h"
 
 static void text_is(str *s, const char *want)
