@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/path.h"
 
+#define ENGINES "engines" /* array of fingerprints of engines that were made from it */
 #define SPEED "read_tokens_per_s"
 
 /* ---- size and time, which say whether a fingerprint still holds ---- */
@@ -154,6 +155,60 @@ static int adapt(engine *e, const str *which, error *err)
 	return engine_adapt(e, a->name, a->bytes, a->len, err);
 }
 
+/* One text of the row's profile, or NULL to take it out; the row goes to the library. */
+static int put_profile(folio *f, model_row *row, const char *key, json_t *value, error *err)
+{
+	const char *old = row->profile_json;
+	json_t *o = old && *old ? json_loads(old, 0, NULL) : json_object();
+
+	if (!json_is_object(o)) {
+		json_decref(o);
+		json_decref(value);
+		return error_set(err, ERR_FORMAT, "what the library knows about the model %s cannot be read: `folio model remove` it and add it again", row->name);
+	}
+	int failed = value ? json_object_set_new(o, key, value) : (json_object_del(o, key), 0);
+	char *text = failed ? NULL : json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text)
+		return error_nomem(err, "the model's profile");
+	free(row->profile_json);
+	row->profile_json = text;
+	return store_put_model(f->lib, row, err);
+}
+
+static json_t *profile_value(json_t **owner, const model_row *row, const char *key)
+{
+	*owner = row->profile_json && *row->profile_json ? json_loads(row->profile_json, 0, NULL) : NULL;
+	return json_object_get(*owner, key);
+}
+
+bool models_made(const model_row *row, const char *engine_fingerprint)
+{
+	json_t *owner, *list = profile_value(&owner, row, ENGINES), *one;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		found |= json_is_string(one) && !strcmp(json_string_value(one), engine_fingerprint);
+	json_decref(owner);
+	return found;
+}
+
+/* Contexts name the engine that made them: which model that was is kept with the model. */
+static int note_engine(folio *f, model_row *row, const engine *e, error *err)
+{
+	if (!row->id || models_made(row, e->fingerprint))
+		return 0;
+	json_t *owner, *list = json_deep_copy(profile_value(&owner, row, ENGINES));
+	json_decref(owner);
+	if (!json_is_array(list)) {
+		json_decref(list);
+		list = json_array();
+	}
+	json_array_append_new(list, json_string(e->fingerprint));
+	return put_profile(f, row, ENGINES, list, err);
+}
+
 int models_open(engine **out, folio *f, model_row *row, error *err)
 {
 	const asset *words = asset_find("prompts.ini");
@@ -176,32 +231,13 @@ int models_open(engine **out, folio *f, model_row *row, error *err)
 	if (!status && !(status = models_adapter(&own, f, row, err)))
 		status = adapt(*out, &own, err);
 	str_free(&own);
+	if (!status)
+		status = note_engine(f, row, *out, err);
 	if (status) {
 		engine_close(*out);
 		*out = NULL;
 	}
 	return status;
-}
-
-/* One text of the row's profile, or NULL to take it out; the row goes to the library. */
-static int put_profile(folio *f, model_row *row, const char *key, json_t *value, error *err)
-{
-	const char *old = row->profile_json;
-	json_t *o = old && *old ? json_loads(old, 0, NULL) : json_object();
-
-	if (!json_is_object(o)) {
-		json_decref(o);
-		json_decref(value);
-		return error_set(err, ERR_FORMAT, "what the library knows about the model %s cannot be read: `folio model remove` it and add it again", row->name);
-	}
-	int failed = value ? json_object_set_new(o, key, value) : (json_object_del(o, key), 0);
-	char *text = failed ? NULL : json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (!text)
-		return error_nomem(err, "the model's profile");
-	free(row->profile_json);
-	row->profile_json = text;
-	return store_put_model(f->lib, row, err);
 }
 
 int models_use_adapter(folio *f, model_row *row, const char *which, error *err)
@@ -393,10 +429,10 @@ int models_remove(folio *f, const char *word, int64_t *freed, error *err)
 
 double models_speed(const model_row *row)
 {
-	json_t *o = row->profile_json && *row->profile_json ? json_loads(row->profile_json, 0, NULL) : NULL;
-	double v = json_number_value(json_object_get(o, SPEED));
+	json_t *owner;
+	double v = json_number_value(profile_value(&owner, row, SPEED));
 
-	json_decref(o);
+	json_decref(owner);
 	return isfinite(v) && v > 0 ? v : 0;
 }
 

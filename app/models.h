@@ -40,6 +40,10 @@ int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool q
 /* Forget a model. A file that models_get can fetch again goes with it: *freed bytes. */
 int models_remove(folio *f, const char *word, int64_t *freed, error *err);
 
+/* Was the engine with this fingerprint made from the row's model? As far as the library
+ * has seen: models_open notes it. */
+bool models_made(const model_row *row, const char *engine_fingerprint);
+
 /* What models_open learnt about reading speed, tokens/s; 0: nothing yet. */
 double models_speed(const model_row *row);
 int models_learn_speed(folio *f, double tokens_per_s, error *err);

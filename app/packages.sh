@@ -29,6 +29,7 @@ python3-pip|pip|fetches the default model'
 
 # shellcheck disable=SC2034
 packages_test='libcmocka-dev|lib cmocka|runs the unit tests
+libvterm-dev|lib vterm|the terminal that the interface is tested in
 python3|cmd python3|reads the JSON that the tests check'
 
 # package_there "cmd gcc"

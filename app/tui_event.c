@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "base/path.h"
 
-enum { CONFIRM_READ = 1 };
-
 /* ---- what runs, as the interface shows it ---- */
 
 static void set(char **to, const char *text)
@@ -125,6 +123,8 @@ static void answered(tui *t, event *e)
 	t->m.reused = e->reused;
 	t->m.budget_read = e->budget_read;
 	t->m.rate = e->rate;
+	if (e->turn.state == TURN_STOPPED)
+		tui_say(t, SAY_PLAIN, "stopped");
 	if (turn && turn->state == TURN_RUNNING && e->of.id == t->m.open) {
 		ui_turn_free(turn);
 		*turn = e->turn;

@@ -8,8 +8,8 @@
 #include "app/worker.h"
 #include "ui/ui.h"
 
-/* An id of a row that is no stored document yet: one being read for the first time. */
-enum { FRESH_ID = -1 };
+/* Ids of ui_confirm's questions. */
+enum { CONFIRM_READ = 1, CONFIRM_QUIT };
 
 typedef struct {
 	ui *u;
@@ -27,7 +27,6 @@ typedef struct {
 	char stage[24];
 	char *reading_path;     /* of the read that runs */
 	char *plan_path;        /* of the read that waits for a yes */
-	int64_t opening;        /* document to show once its row is known; 0: none */
 	char *open_word;        /* from the command line, until the first listing */
 	int64_t interrupted;    /* document whose reading was paused in this session */
 	double interrupted_at;  /* its share */

@@ -41,6 +41,7 @@ static void free_library(ui_model *m)
 		free(m->document[i].name);
 		free(m->document[i].title);
 		free(m->document[i].path);
+		free(m->document[i].model);
 	}
 	free(m->document);
 	free(m->home);
@@ -171,49 +172,97 @@ static ui_document_state disk_says(const document_row *r)
 	return S_ISDIR(st.st_mode) || (st.st_size == r->bytes && when == r->mtime_ns) ? DOC_READ : DOC_CHANGED;
 }
 
-static int put_document(ui_document *d, folio *f, const document_row *r, const char *fingerprint, int64_t journal, error *err)
-{
-	context_row *row = NULL;
-	int n = 0, status = *fingerprint ? store_list_contexts(&row, &n, f->lib, r->id, fingerprint, err) : 0;
+/* What was read of all documents, and by which models. */
+typedef struct {
+	read_row *read;
+	int reads;
+	model_row *model;
+	int models;
+	int64_t journal;
+	const char *fingerprint; /* of the engine in use; "": none */
+} shelves;
 
+static const char *model_that_made(const shelves *s, const char *fingerprint)
+{
+	for (int i = 0; i < s->models; i++)
+		if (models_made(&s->model[i], fingerprint))
+			return s->model[i].name;
+	return NULL;
+}
+
+/* What the model in use read of a document, else what the one before it did. */
+static const read_row *best_read(const shelves *s, int64_t id)
+{
+	const read_row *best = NULL;
+	int low = 0, high = s->reads;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+		if (s->read[middle].document < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (int i = low; i < s->reads && s->read[i].document == id; i++)
+		if (!best || !strcmp(s->read[i].model, s->fingerprint))
+			best = &s->read[i];
+	return best;
+}
+
+static void put_state(ui_document *d, const document_row *r, const shelves *s)
+{
+	const read_row *read = best_read(s, r->id);
+	const char *made = read ? model_that_made(s, read->model) : NULL;
+
+	d->model = copy(made);
+	if (read) {
+		d->tokens = read->tokens;
+		d->bytes = read->file_bytes;
+		d->sections = read->sections;
+		d->done = read->sections ? (double)read->have / read->sections : 0;
+	}
+	if (read && *s->fingerprint && strcmp(read->model, s->fingerprint))
+		d->state = made ? DOC_OTHER_MODEL : DOC_MODEL_MISSING;
+	else if (read && read->have == read->sections)
+		d->state = disk_says(r);
+	else if (read || (*s->fingerprint && s->journal >= r->used))
+		d->state = DOC_INTERRUPTED;
+}
+
+static int put_document(ui_document *d, const document_row *r, const shelves *s, error *err)
+{
 	*d = (ui_document){ .id = r->id, .name = copy(r->name), .title = copy(r->title), .path = copy(r->path), .used = r->used,
 	                    .text_bytes = r->text_bytes };
-	for (int i = 0; i < n; i++) {
-		d->tokens += row[i].tokens;
-		d->bytes += row[i].file_bytes;
-		d->sections = row[i].sections;
-	}
-	d->done = d->sections ? (double)n / d->sections : 0;
-	if (n && n == d->sections)
-		d->state = disk_says(r);
-	else if (n || (*fingerprint && journal >= r->used))
-		d->state = DOC_INTERRUPTED;
-	free(row);
-	if (!status && (!d->name || !d->title || !d->path))
-		status = error_nomem(err, "the library");
-	return status;
+	put_state(d, r, s);
+	return d->name && d->title && d->path && d->model ? 0 : error_nomem(err, "the library");
 }
 
 int tui_library(ui_model *out, folio *f, const char *fingerprint, error *err)
 {
+	shelves s = { .journal = latest_journal(f->lib), .fingerprint = fingerprint };
 	document_row *row = NULL;
 	store_usage use = { 0 };
 	int n = 0, status = store_list_documents(&row, &n, f->lib, err);
-	int64_t journal = latest_journal(f->lib);
 
+	if (!status)
+		status = store_list_read(&s.read, &s.reads, f->lib, err);
+	if (!status)
+		status = store_list_models(&s.model, &s.models, f->lib, err);
 	if (!status)
 		status = store_get_usage(&use, f->lib, err);
 	if (!status && !(out->document = mem_zeroed((size_t)n, sizeof(*out->document))))
 		status = error_nomem(err, "the library");
 	for (int i = 0; i < n && !status; i++) {
 		out->documents = i + 1;
-		status = put_document(&out->document[i], f, &row[i], fingerprint, journal, err);
+		status = put_document(&out->document[i], &row[i], &s, err);
 	}
 	out->home = copy(store_home(f->lib));
 	out->disk_used = use.context_bytes + use.partial_bytes + use.orphan_bytes;
 	out->disk_free = use.free_bytes;
 	out->loaded = true;
 	document_rows_free(row, n);
+	model_rows_free(s.model, s.models);
+	free(s.read);
 	return status;
 }
 

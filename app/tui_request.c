@@ -5,15 +5,18 @@
 
 #include "base/path.h"
 
-/* Ids of ui_confirm's questions. */
-enum { CONFIRM_READ = 1, CONFIRM_QUIT };
-
 static const ui_document *document_by_id(const tui *t, int64_t id)
 {
 	for (int i = 0; i < t->m.documents; i++)
 		if (t->m.document[i].id == id)
 			return &t->m.document[i];
 	return NULL;
+}
+
+/* Nothing, or not all, is stored of it for the model in use. */
+static bool unread(const ui_document *d)
+{
+	return d->state == DOC_NOT_READ || d->state == DOC_INTERRUPTED || d->state == DOC_OTHER_MODEL || d->state == DOC_MODEL_MISSING;
 }
 
 /* "~/x" as a shell would have it. */
@@ -46,13 +49,9 @@ void tui_open_document(tui *t, int64_t id)
 {
 	const ui_document *d = document_by_id(t, id);
 
-	if (id == FRESH_ID) {
-		tui_say(t, SAY_PLAIN, "it is being read for the first time; it opens when that is done");
-		return;
-	}
 	t->m.open = id;
 	tui_post(t, JOB_OPEN, id, NULL, NULL, 0);
-	if (d && (d->state == DOC_NOT_READ || d->state == DOC_INTERRUPTED) && *t->fingerprint) {
+	if (d && unread(d) && *t->fingerprint) {
 		tui_say(t, SAY_PLAIN, d->state == DOC_INTERRUPTED ? "%s: reading goes on where it stopped" : "%s: is read now, with the model in use", d->name);
 		tui_read(t, d->path, false);
 	} else if (d && d->state == DOC_CHANGED) {
@@ -103,7 +102,7 @@ static void ask(tui *t, const char *question, int64_t from_turn)
 		ui_history(t->u, question);
 		return;
 	}
-	if (d && (d->state == DOC_NOT_READ || d->state == DOC_INTERRUPTED)) {
+	if (d && unread(d)) {
 		tui_say(t, SAY_WARN, "%s is not read yet: r in the library reads it", d->name);
 		return;
 	}

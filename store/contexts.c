@@ -57,6 +57,36 @@ int store_list_contexts(context_row **out, int *n, store *s, int64_t document, c
 	return status;
 }
 
+static int take_read(void *row, sqlite3_stmt *st, error *err)
+{
+	read_row *r = row;
+
+	(void)err;
+	r->document = sqlite3_column_int64(st, 0);
+	db_hash(r->model, st, 1);
+	r->sections = sqlite3_column_int(st, 2);
+	r->have = sqlite3_column_int(st, 3);
+	r->tokens = sqlite3_column_int64(st, 4);
+	r->file_bytes = sqlite3_column_int64(st, 5);
+	return 0;
+}
+
+int store_list_read(read_row **out, int *n, store *s, error *err)
+{
+	sqlite3_stmt *st;
+	void *rows = NULL;
+	int status = db_prepare(&st, s, err,
+	                        "SELECT c.document, c.model, max(c.sections), count(*), sum(c.tokens), sum(c.file_bytes)"
+	                        " FROM contexts c JOIN documents d ON d.id = c.document WHERE c.hash = d.hash"
+	                        " GROUP BY c.document, c.model ORDER BY c.document, max(c.used) DESC", "");
+
+	*n = 0;
+	if (!status)
+		status = db_collect(&rows, n, sizeof(**out), st, s, take_read, NULL, err);
+	*out = rows;
+	return status;
+}
+
 /* ---- putting ---- */
 
 /* The row may only name what is there: under the same lock store_sweep removes what

@@ -84,6 +84,15 @@ int store_put_context(store *s, context_row *r, error *err);
 /* All sections of a document for a model, by section, of the text it has now. *n may
  * be 0, and less than .sections after an interrupted read. */
 int store_list_contexts(context_row **out, int *n, store *s, int64_t document, const char *model, error *err);
+/* What was read, over all documents: a row for each document and model, most recently
+ * used first within a document, contexts of an earlier text left out. */
+typedef struct {
+	int64_t document;
+	char model[HASH_TEXT];
+	int sections, have;             /* how many there are, and are stored */
+	int64_t tokens, file_bytes;
+} read_row;
+int store_list_read(read_row **out, int *n, store *s, error *err);
 /* model NULL: for every model. Rows that no longer fit the document go with their files. */
 int store_remove_contexts(store *s, int64_t document, const char *model, int64_t *freed, error *err);
 int store_touch_contexts(store *s, int64_t document, const char *model, error *err);

@@ -273,3 +273,22 @@ void keymap_put_keys(str *out, const keymap *k, const char *map, action a)
 			any = true;
 		}
 }
+
+void keymap_put_key(str *out, const keymap *k, const char *map, action a)
+{
+	const key_binding *found = NULL;
+
+	for (size_t i = 0; i < k->n; i++) {
+		const key_binding *b = &k->binding[i];
+		if (b->action != a)
+			continue;
+		if (!strcmp(b->map, map)) {
+			found = b;
+			break;
+		}
+		if (!found && !strcmp(b->map, "generic"))
+			found = b;
+	}
+	if (found)
+		key_put(out, found->key);
+}

@@ -134,6 +134,9 @@ int keymap_bind(keymap *k, const char *name, const char *keys, error *err);
 /* The keys of an action in a map, "i, Enter"; nothing when it has none there. */
 void keymap_put_keys(str *out, const keymap *k, const char *map, action a);
 
+/* The first of them, else of those that the generic map has. */
+void keymap_put_key(str *out, const keymap *k, const char *map, action a);
+
 /* The maps, in the order that help shows them; NULL past the last. */
 const char *keymap_name(int i);
 

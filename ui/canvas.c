@@ -120,10 +120,21 @@ void canvas_clear(const canvas *c)
 		canvas_fill(c, y, 0, ROLE_PLAIN);
 }
 
+/* Where the cursor goes once nothing is drawn any more; -1: nowhere. */
+static int cursor_y = -1, cursor_x;
+
 void canvas_cursor(const canvas *c, int y, int x)
 {
 	if (y >= 0 && y < c->rows && x >= 0 && x < c->columns) {
-		move(c->y + y, c->x + x);
-		curs_set(1);
+		cursor_y = c->y + y;
+		cursor_x = c->x + x;
 	}
+}
+
+void canvas_show_cursor(void)
+{
+	curs_set(cursor_y >= 0);
+	if (cursor_y >= 0)
+		move(cursor_y, cursor_x);
+	cursor_y = -1;
 }

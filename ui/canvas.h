@@ -32,5 +32,7 @@ void canvas_clear(const canvas *c);
 
 /* Where the terminal's cursor goes once all is drawn. */
 void canvas_cursor(const canvas *c, int y, int x);
+/* All is drawn: show it there, or hide it when nobody asked for it. */
+void canvas_show_cursor(void);
 
 #endif

@@ -15,12 +15,16 @@
 
 /* ---- the library ---- */
 
-typedef enum { DOC_NOT_READ, DOC_READ, DOC_READING, DOC_WAITING, DOC_INTERRUPTED, DOC_CHANGED, DOC_FILE_GONE } ui_document_state;
+typedef enum { DOC_NOT_READ, DOC_READ, DOC_READING, DOC_WAITING, DOC_INTERRUPTED, DOC_CHANGED, DOC_FILE_GONE,
+	DOC_OTHER_MODEL,       /* read, by a model that is not in use */
+	DOC_MODEL_MISSING,     /* read, by one that is gone */
+} ui_document_state;
 
 typedef struct {
 	int64_t id;
 	char *name, *title, *path;
-	int64_t tokens, bytes; /* stored: of its contexts for the model in use */
+	char *model;           /* that read it; "": none, or nobody knows */
+	int64_t tokens, bytes; /* stored, of its contexts for that model */
 	int64_t text_bytes;
 	int64_t used;          /* unix seconds */
 	int sections;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ enum {
 static struct termios before;  /* as it was when folio began */
 static int errors = -1, real_errors = -1;
 static SCREEN *screen;
+static volatile sig_atomic_t resized;
 
 static const int crashes[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT };
 
@@ -43,6 +45,27 @@ static void on_crash(int number)
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);
 	signal(number, SIG_DFL);
 	raise(number);
+}
+
+static void on_resize(int number)
+{
+	(void)number;
+	resized = 1;
+}
+
+/* Curses' own way misses a size that changed and came back, though what the terminal
+ * showed is lost: whatever the new size is, all is drawn again. */
+static bool take_resize(void)
+{
+	struct winsize size;
+
+	if (!resized)
+		return false;
+	resized = 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+		resizeterm(size.ws_row, size.ws_col);
+	clearok(curscr, TRUE);
+	return true;
 }
 
 /* What terminfo knows of xterm's kind; others would print these. */
@@ -136,6 +159,8 @@ int terminal_open(error *err)
 	for (int i = 0; i < CRASHES; i++)
 		signal(crashes[i], on_crash);
 	signal(SIGPIPE, SIG_IGN);
+	/* No SA_RESTART: who waits for input must notice. */
+	sigaction(SIGWINCH, &(struct sigaction){ .sa_handler = on_resize }, NULL);
 	start_errors();
 	raw();
 	noecho();
@@ -144,7 +169,8 @@ int terminal_open(error *err)
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	set_escdelay(ESCAPE_MS);
-	mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
+	/* Presses and releases that come at once are clicks and double clicks to curses. */
+	mousemask(BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED, NULL);
 	mouseinterval(0);
 	keys();
 	modes(true);
@@ -164,6 +190,7 @@ void terminal_close(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);
 	for (int i = 0; i < CRASHES; i++)
 		signal(crashes[i], SIG_DFL);
+	signal(SIGWINCH, SIG_DFL);
 	replay_errors();
 }
 
@@ -179,7 +206,7 @@ static void come_back(void)
 	raw();
 	refresh();
 	modes(true);
-	clearok(curscr, TRUE);
+	resized = 1; /* it may have been, and nothing of ours is left on it */
 }
 
 void terminal_suspend(void)
@@ -323,9 +350,9 @@ static input_event read_mouse(void)
 		e.wheel = -1;
 	} else if (m.bstate & BUTTON5_PRESSED) {
 		e.wheel = 1;
-	} else if (m.bstate & BUTTON1_PRESSED) {
+	} else if (m.bstate & (BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED)) {
 		double now = clock_s();
-		e.twice = now - last_s < 0.4 && m.y == last_y && m.x == last_x;
+		e.twice = m.bstate & BUTTON1_DOUBLE_CLICKED ? true : now - last_s < 0.4 && m.y == last_y && m.x == last_x;
 		last_s = e.twice ? 0 : now;
 		last_y = m.y;
 		last_x = m.x;
@@ -366,6 +393,8 @@ input_event terminal_input(str *paste)
 	struct pollfd p = { STDIN_FILENO, POLLIN, 0 };
 	wint_t c;
 
+	if (take_resize())
+		return (input_event){ .kind = INPUT_RESIZE };
 	for (;;) {
 		bool there = poll(&p, 1, 0) > 0;
 		int kind = get_wch(&c);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/columns.h"
 #include "base/mem.h"
 #include "base/number.h"
 #include "ui/terminal.h"
@@ -102,6 +103,8 @@ void ui_say(ui *u, ui_tone tone, const char *fmt, ...)
 
 int ui_timeout(const ui *u)
 {
+	if (u->more)
+		return 0;
 	double left = u->message.len && u->m->work.what ? u->said + message_s - clock_s() : -1;
 
 	return left < 0 ? -1 : (int)ceil(left * 1000);
@@ -131,6 +134,8 @@ void ui_go(ui *u, ui_view v)
 	if (u->backs > 1 && u->back[u->backs - 2] == v) /* to and fro is no way */
 		u->backs -= 2;
 	u->view = v;
+	if (v == VIEW_DOCUMENT)
+		u->document.entry = u->document.backs;
 	u->revision++; /* a view that was not shown is behind */
 	u->dirty = true;
 }
@@ -144,15 +149,22 @@ void ui_go_back(ui *u)
 
 void ui_show(ui *u, ui_view v)
 {
-	if (!u->chat.line.text.len || u->view != VIEW_CHAT)
+	if (u->view == VIEW_LIBRARY && !u->ask.kind)
 		ui_go(u, v);
+}
+
+void ui_open_row(ui *u, int64_t id)
+{
+	ui_request_id(u, ASK_OPEN, id);
+	if (u->view != VIEW_DOCUMENT)
+		ui_go(u, VIEW_CHAT);
 }
 
 void ui_document_opened(ui *u, bool input)
 {
 	u->document.top = u->document.mark_from = u->document.mark_to = 0;
 	u->document.found_from = u->document.found_to = 0;
-	u->document.backs = 0;
+	u->document.backs = u->document.entry = 0;
 	u->document.source = u->chat.source = u->chat.rewind = -1;
 	u->chat.page.follow = true;
 	u->chat.typing = input;
@@ -186,7 +198,7 @@ static void step_document(ui *u, int by)
 		if (u->m->document[l->row[i]].id == u->m->open)
 			at = i;
 	if (l->rows && at + by >= 0 && at + by < l->rows)
-		ui_request_id(u, ASK_OPEN, u->m->document[l->row[at + by]].id);
+		ui_open_row(u, u->m->document[l->row[at + by]].id);
 	else
 		ui_say(u, SAY_PLAIN, "no document that way");
 }
@@ -206,7 +218,7 @@ static void open_document_named(ui *u, const char *name)
 {
 	for (int i = 0; i < u->m->documents; i++)
 		if (!strcmp(u->m->document[i].name, name)) {
-			ui_request_id(u, ASK_OPEN, u->m->document[i].id);
+			ui_open_row(u, u->m->document[i].id);
 			return;
 		}
 	ui_say(u, SAY_WARN, "no document is called '%s': 1 shows the library", name);
@@ -360,6 +372,7 @@ static void paste(ui *u)
 bool ui_input(ui *u)
 {
 	/* So many at once, then what they did is drawn: a held key must be seen to work. */
+	u->more = false;
 	for (int n = 0; n < 256; n++) {
 		input_event e = terminal_input(&u->paste);
 		switch (e.kind) {
@@ -371,10 +384,44 @@ bool ui_input(ui *u)
 		case INPUT_RESIZE: ui_changed(u); break;
 		}
 	}
+	u->more = true;
 	return true;
 }
 
 /* ---- drawing ---- */
+
+void ui_hints(const ui *u, const canvas *c, int y, int x, const char *map, const action *a)
+{
+	str s = STR_INIT;
+
+	for (; *a; a++) {
+		str_clear(&s);
+		keymap_put_key(&s, &u->keys, map, *a);
+		if (!s.len)
+			continue;
+		str_putf(&s, " %s", action_name(*a));
+		int width = columns_text(str_text(&s), s.len);
+		if (x + width > c->columns)
+			break;
+		canvas_put(c, y, x, ROLE_FAINT, str_text(&s), s.len);
+		x += width + 2;
+	}
+	str_free(&s);
+}
+
+int ui_paragraph(const canvas *c, int y, int x, ui_role role, const char *text)
+{
+	rich r = { 0 };
+
+	rich_begin(&r, c->columns - x - 1);
+	rich_puts(&r, role, text);
+	rich_end(&r);
+	canvas part = canvas_part(c, 0, x, c->rows, c->columns - x);
+	for (size_t i = 0; i < r.lines && y < c->rows; i++, y++)
+		rich_draw(&r, i, &part, y, ROLE_PLAIN);
+	rich_free(&r);
+	return y;
+}
 
 static void draw_bar(const ui *u, const canvas *c)
 {
@@ -500,7 +547,6 @@ void ui_draw(ui *u)
 	u->dirty = false;
 	getmaxyx(stdscr, u->rows, u->columns);
 	canvas all = { 0, 0, u->rows, u->columns };
-	curs_set(0);
 	erase();
 	if (u->rows < LEAST_ROWS || u->columns < LEAST_COLUMNS) {
 		draw_small(&all);
@@ -517,6 +563,7 @@ void ui_draw(ui *u)
 		draw_status(u, &status);
 		draw_message(u, &message);
 	}
+	canvas_show_cursor();
 	refresh();
 	if (u->message.len && u->m->work.what && clock_s() - u->said >= message_s)
 		str_clear(&u->message);

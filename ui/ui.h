@@ -37,7 +37,7 @@ void ui_say(ui *u, ui_tone tone, const char *fmt, ...) __attribute__((format(pri
 /* Ask yes or no; the answer comes as ASK_PROCEED with this id. */
 void ui_confirm(ui *u, int64_t id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Go to a view. A person who is typing is not interrupted: it is then left alone. */
+/* Go to a view by itself: only from the library, elsewhere the person is at something. */
 void ui_show(ui *u, ui_view v);
 /* The open document changed: view states that belong to the old one are forgotten. input:
  * put the cursor into the question. */

@@ -49,18 +49,22 @@ typedef struct {
 	int sources;
 	unsigned built; /* revision and width it was built for */
 	int width;
+	double anchor;  /* share of the transcript above what stands at the top, when the person put it there */
+	long anchored;  /* the top that it was taken at */
 	int rewind;     /* turns to keep when the question being edited is sent; -1: none */
 } chat_view;
 
 typedef struct {
 	/* The first row shown is the part from `at` of a line. */
 	size_t top;         /* byte of the text, begin of a row */
+	size_t bottom;      /* behind the last row shown */
 	int shown, width;
 	size_t mark_from, mark_to; /* passage shown as a source; equal: none */
 	char *search;
 	size_t found_from, found_to;
 	size_t back[16];    /* tops to go back to */
 	int backs;
+	int entry;          /* how many of them are from before the view was come to */
 	int source;         /* which of the latest answer's sources is shown; -1: none */
 } document_view;
 
@@ -98,6 +102,7 @@ struct ui {
 	double said;        /* when */
 	unsigned revision;  /* of the model */
 	bool dirty;
+	bool more;          /* input was left for the next time */
 	int rows, columns;
 	str paste;
 };
@@ -127,8 +132,15 @@ void ui_request_id(ui *u, ui_ask kind, int64_t id);
 void ui_request_text(ui *u, ui_ask kind, int64_t id, const char *text);
 void ui_go(ui *u, ui_view v);      /* with a way back */
 void ui_go_back(ui *u);
+/* Ask for a document and go where it is asked about. */
+void ui_open_row(ui *u, int64_t id);
 void ui_act(ui *u, action a, const char *argument);
 void ui_copy_text(ui *u, const char *text, const char *what);
+
+/* Keys and names of actions (up to ACTION_NONE), as many as have room from column x on. */
+void ui_hints(const ui *u, const canvas *c, int y, int x, const char *map, const action *a);
+/* Wrapped text from row y on, in what room is left; the row behind it. */
+int ui_paragraph(const canvas *c, int y, int x, ui_role r, const char *text);
 
 /* Ask for the argument of an action; the answer comes to the view's handle. */
 void prompt_line(ui *u, action a, const char *label, const char *text, bool live);

@@ -101,15 +101,18 @@ static int input_rows(const ui *u, int rows, int columns)
 static void layout(ui *u, int rows, int columns)
 {
 	chat_view *v = &u->chat;
-	size_t lines = v->page.r.lines;
-	/* What stood at the top stays there when the width changes. */
-	double at = lines && v->width != columns ? (double)v->page.top / (double)lines : -1;
+	bool wider = v->width != columns;
 
-	if (v->built != u->revision || v->width != columns)
+	/* What stood at the top stays there when the width changes, however often. */
+	if (wider && v->page.top != v->anchored && v->page.r.lines)
+		v->anchor = (double)v->page.top / (double)v->page.r.lines;
+	if (v->built != u->revision || wider)
 		build(u, columns);
-	if (at >= 0 && !v->page.follow)
-		v->page.top = (long)(at * (double)v->page.r.lines + 0.5);
+	if (wider && !v->page.follow)
+		v->page.top = (long)(v->anchor * (double)v->page.r.lines + 0.5);
 	pager_fit(&v->page, rows - 1 - input_rows(u, rows, columns));
+	if (wider)
+		v->anchored = v->page.top;
 }
 
 /* ---- drawing ---- */
@@ -121,10 +124,10 @@ static void draw_empty(const ui *u, const canvas *c)
 		return;
 	}
 	canvas_putf(c, 1, 2, ROLE_STRONG, "%s", u->m->open_title ? u->m->open_title : "");
-	canvas_puts(c, 3, 2, ROLE_PLAIN, "Ask something about it. The answer comes with the passages that it is taken from;");
-	canvas_puts(c, 4, 2, ROLE_PLAIN, "Tab selects one, Enter shows it in the document.");
+	int y = ui_paragraph(c, 3, 2, ROLE_PLAIN, "Ask something about it. The answer comes with the passages that it is taken from; "
+	                     "Tab selects one, Enter shows it in the document.");
 	if (u->m->conversation_count)
-		canvas_putf(c, 6, 2, ROLE_FAINT, "%d earlier conversation%s about it: C lists them.", u->m->conversation_count,
+		canvas_putf(c, y + 1, 2, ROLE_FAINT, "%d earlier conversation%s about it: C lists them.", u->m->conversation_count,
 		            u->m->conversation_count == 1 ? "" : "s");
 }
 
@@ -137,7 +140,8 @@ static void draw_input(const ui *u, const canvas *c)
 
 	canvas_puts(c, 0, 0, ROLE_PROMPT, v->rewind >= 0 ? "! " : "? ");
 	if (!v->line.text.len && !v->typing)
-		canvas_puts(&text, 0, 0, ROLE_FAINT, "i writes a question  Tab sources  e edit  r again  c new  C conversations  x export");
+		ui_hints(u, &text, 0, 0, "chat", (action[]){ ACTION_ASK, ACTION_NEXT_SOURCE, ACTION_EDIT, ACTION_REGENERATE, ACTION_NEW,
+		                                             ACTION_CONVERSATIONS, ACTION_COPY, ACTION_EXPORT, ACTION_NONE });
 	else
 		edit_draw(&v->line, &text, top, v->typing && !u->ask.kind);
 }

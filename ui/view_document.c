@@ -147,6 +147,9 @@ static void layout(ui *u, int rows, int columns)
 		v->width = width > 1 ? width : 1;
 		v->top = row_of(u->m, v->top < u->m->text_len ? v->top : 0, v->width);
 	}
+	v->bottom = v->top;
+	for (int y = 0; y < v->shown && v->bottom < u->m->text_len; y++)
+		v->bottom = next_row(u->m, v->bottom, v->width);
 }
 
 static void draw_row_text(const ui *u, const canvas *c, int y, int x, size_t from, size_t stop)
@@ -194,11 +197,13 @@ static void draw_head(const ui *u, const canvas *c)
 	x = canvas_putf(c, 0, x, ROLE_FAINT, "  line %zu", number);
 	if (m->pages)
 		x = canvas_putf(c, 0, x, ROLE_FAINT, ", page %zu of %zu", last_upto(m->page, m->pages, u->document.top) + 1, m->pages);
-	x = canvas_putf(c, 0, x, ROLE_FAINT, "  %d %%", m->text_len ? (int)(100.0 * (double)u->document.top / (double)m->text_len) : 0);
+	x = canvas_putf(c, 0, x, ROLE_FAINT, "  %d %%", m->text_len ? (int)(100.0 * (double)u->document.bottom / (double)m->text_len) : 0);
 	if (u->document.search && *u->document.search)
 		x = canvas_putf(c, 0, x, ROLE_FAINT, "  /%s", u->document.search);
 	if (u->document.source >= 0)
-		canvas_puts(c, 0, x, ROLE_FAINT, "  Tab next source, BackSpace back");
+		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_NEXT_SOURCE, ACTION_BACK, ACTION_NONE });
+	else
+		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_SEARCH, ACTION_GOTO, ACTION_NONE });
 }
 
 static void draw(const ui *u, const canvas *c)
@@ -239,6 +244,7 @@ static void remember(document_view *v)
 	if (v->backs == MOST) {
 		memmove(v->back, v->back + 1, (MOST - 1) * sizeof(*v->back));
 		v->backs--;
+		v->entry -= v->entry > 0;
 	}
 	v->back[v->backs++] = v->top;
 }
@@ -251,7 +257,7 @@ static void reveal(ui *u, size_t at)
 	if (!u->m->text || at > u->m->text_len)
 		return;
 	if (v->width < 1)
-		v->width = u->columns - gutter(u->m) - 1;
+		layout(u, u->rows - 3, u->columns);
 	v->top = row_of(u->m, at, v->width);
 	scroll_by(u, -(v->shown / 3));
 }
@@ -380,8 +386,10 @@ static bool handle(ui *u, action a, const char *argument)
 {
 	document_view *v = &u->document;
 
-	if (!u->m->text || !u->m->text_len || v->width < 1)
+	if (!u->m->text || !u->m->text_len)
 		return false;
+	if (v->width < 1) /* acted on before it was ever shown */
+		layout(u, u->rows - 3, u->columns);
 	if (move(u, a))
 		return true;
 	switch (a) {
@@ -417,8 +425,8 @@ static bool handle(ui *u, action a, const char *argument)
 		}
 		return true;
 	case ACTION_BACK:
-		/* First the places in the document, then the view before. */
-		if (v->backs && u->backs && u->back[u->backs - 1] != VIEW_CHAT) {
+		/* First the places since it was come to, then the view before. */
+		if (v->backs > v->entry) {
 			v->top = v->back[--v->backs];
 			return true;
 		}

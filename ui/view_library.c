@@ -85,52 +85,69 @@ static ui_role put_state(str *s, const ui_document *d)
 	case DOC_INTERRUPTED: str_puts(s, "interrupted"); return ROLE_WARN;
 	case DOC_CHANGED: str_puts(s, "changed on disk"); return ROLE_WARN;
 	case DOC_FILE_GONE: str_puts(s, "file is gone"); return ROLE_FAINT;
+	case DOC_OTHER_MODEL: str_puts(s, "other model"); return ROLE_FAINT;
+	case DOC_MODEL_MISSING: str_puts(s, "model missing"); return ROLE_WARN;
 	default: str_puts(s, "not read"); return ROLE_FAINT;
+	}
+}
+
+typedef enum { COLUMN_NAME, COLUMN_STATE, COLUMN_TOKENS, COLUMN_DISK, COLUMN_USED, COLUMN_MODEL, COLUMN_TITLE, LIST_COLUMNS } list_column;
+
+static const struct {
+	const char *head;
+	bool right;
+	int narrow, wide; /* columns below and from WIDE on; 0: not shown, -1: what is left */
+} list_columns[LIST_COLUMNS] = {
+	[COLUMN_NAME] = { "Document", false, 20, 28 }, [COLUMN_STATE] = { "State", false, 15, 16 },
+	[COLUMN_TOKENS] = { "Tokens", true, 7, 9 },    [COLUMN_DISK] = { "Disk", true, 8, 10 },
+	[COLUMN_USED] = { "Last used", false, 10, 16 }, [COLUMN_MODEL] = { "Model", false, -1, 20 },
+	[COLUMN_TITLE] = { "Title", false, 0, -1 },
+};
+
+enum { WIDE = 118 };
+
+/* One row of cells; NULL texts: the heads. */
+static void draw_cells(const canvas *c, int y, const str *text, const ui_role *role)
+{
+	int x = 2;
+
+	for (int i = 0; i < LIST_COLUMNS; i++) {
+		int width = c->columns >= WIDE ? list_columns[i].wide : list_columns[i].narrow;
+		if (width < 0)
+			width = c->columns - x;
+		if (width <= 0 || x >= c->columns)
+			continue;
+		x = canvas_cell(c, y, x, width, list_columns[i].right, text ? role[i] : ROLE_HEAD, text ? str_text(&text[i]) : list_columns[i].head);
+		x += list_columns[i].right && !list_columns[i + 1].right ? 2 : 1;
 	}
 }
 
 static void draw_row(const ui *u, const canvas *c, int y, const ui_document *d, bool on)
 {
-	int name = c->columns < 100 ? 24 : 32;
-	str s = STR_INIT;
-	ui_role plain = on ? ROLE_SELECTED : ROLE_PLAIN, role;
+	str s[LIST_COLUMNS] = { 0 };
+	ui_role plain = on ? ROLE_SELECTED : ROLE_PLAIN;
+	ui_role role[LIST_COLUMNS] = { plain, plain, plain, plain, plain, plain, on ? plain : ROLE_FAINT };
 
-	canvas_fill(c, y, 0, plain);
-	int x = canvas_puts(c, y, 0, plain, d->id == u->m->open ? "▸ " : "  ");
-	x = canvas_cell(c, y, x, name, false, on ? ROLE_SELECTED : ROLE_STRONG, d->name) + 1;
-	role = put_state(&s, d);
-	x = canvas_cell(c, y, x, 16, false, on ? ROLE_SELECTED : role, str_text(&s)) + 1;
-	str_clear(&s);
-	if (d->tokens > 0)
-		number_put_count(&s, d->tokens);
-	x = canvas_cell(c, y, x, 9, true, plain, str_text(&s)) + 1;
-	str_clear(&s);
-	if (d->bytes > 0)
-		number_put_bytes(&s, d->bytes);
-	x = canvas_cell(c, y, x, 10, true, plain, str_text(&s)) + 2;
-	str_clear(&s);
-	if (c->columns - x >= 36) {
-		number_put_time(&s, d->used);
-		x = canvas_cell(c, y, x, 16, false, plain, str_text(&s)) + 2;
+	str_puts(&s[COLUMN_NAME], d->name);
+	ui_role state = put_state(&s[COLUMN_STATE], d);
+	if (!on) {
+		role[COLUMN_NAME] = ROLE_STRONG;
+		role[COLUMN_STATE] = state;
 	}
-	if (x < c->columns)
-		canvas_cell(c, y, x, c->columns - x, false, on ? ROLE_SELECTED : ROLE_FAINT, d->title);
-	str_free(&s);
-}
-
-static void draw_heads(const canvas *c, int sort)
-{
-	int name = c->columns < 100 ? 24 : 32;
-	int x = canvas_cell(c, 0, 2, name, false, ROLE_HEAD, "Document") + 1;
-
-	x = canvas_cell(c, 0, x, 16, false, ROLE_HEAD, "State") + 1;
-	x = canvas_cell(c, 0, x, 9, true, ROLE_HEAD, "Tokens") + 1;
-	x = canvas_cell(c, 0, x, 10, true, ROLE_HEAD, "Disk") + 2;
-	if (c->columns - x >= 36)
-		x = canvas_cell(c, 0, x, 16, false, ROLE_HEAD, "Last used") + 2;
-	if (x < c->columns - 4)
-		canvas_cell(c, 0, x, c->columns - x, false, ROLE_HEAD, "Title");
-	(void)sort;
+	if (d->tokens > 0)
+		number_put_count(&s[COLUMN_TOKENS], d->tokens);
+	if (d->bytes > 0)
+		number_put_bytes(&s[COLUMN_DISK], d->bytes);
+	number_put_time(&s[COLUMN_USED], d->used);
+	if (c->columns < WIDE)
+		str_truncate(&s[COLUMN_USED], 10); /* the day */
+	str_puts(&s[COLUMN_MODEL], d->model ? d->model : "");
+	str_puts(&s[COLUMN_TITLE], d->title);
+	canvas_fill(c, y, 0, plain);
+	canvas_puts(c, y, 0, plain, d->id == u->m->open ? "▸ " : "  ");
+	draw_cells(c, y, s, role);
+	for (int i = 0; i < LIST_COLUMNS; i++)
+		str_free(&s[i]);
 }
 
 /* What a person with nothing in the library needs to know. */
@@ -138,27 +155,26 @@ static void draw_welcome(const ui *u, const canvas *c)
 {
 	const ui_model *m = u->m;
 	str s = STR_INIT;
-	int y = 1;
+	int y = ui_paragraph(c, 1, 2, ROLE_STRONG, "folio answers questions about long documents, on this machine alone.") + 1;
 
-	canvas_puts(c, y++, 2, ROLE_STRONG, "folio answers questions about long documents, on this machine alone.");
-	y++;
 	if (m->fetch_offer) {
-		canvas_puts(c, y++, 2, ROLE_WARN, "It needs a language model first:");
-		canvas_putf(c, y++, 2, ROLE_PLAIN, "  f   fetch %s", m->fetch_offer);
-		canvas_puts(c, y++, 2, ROLE_PLAIN, "  4   add one of your own (GGUF or safetensors) under Models");
-		y++;
+		y = ui_paragraph(c, y, 2, ROLE_WARN, "It needs a language model first:");
+		str_putf(&s, "f   fetch %s", m->fetch_offer);
+		y = ui_paragraph(c, y, 4, ROLE_PLAIN, str_text(&s));
+		y = ui_paragraph(c, y, 4, ROLE_PLAIN, "4   add one of your own (GGUF or safetensors) under Models") + 1;
 	}
-	canvas_puts(c, y++, 2, ROLE_PLAIN, "  S   read the sample, a page about a lighthouse, and try it out");
-	canvas_puts(c, y++, 2, ROLE_PLAIN, "  a   add a document: a text, Markdown, source code, a whole folder");
-	canvas_puts(c, y++, 2, ROLE_PLAIN, "  ?   all keys");
-	y++;
-	canvas_puts(c, y++, 2, ROLE_PLAIN, "A document is read once and then kept, about 25 KiB a token with the default");
-	canvas_puts(c, y++, 2, ROLE_PLAIN, "model; asking again tomorrow reads nothing anew. It is stored in");
-	canvas_putf(c, y++, 4, ROLE_STRONG, "%s", m->home ? m->home : "");
+	y = ui_paragraph(c, y, 4, ROLE_PLAIN, "S   read the sample, a page about a lighthouse, and try it out");
+	y = ui_paragraph(c, y, 4, ROLE_PLAIN, "a   add a document: a text, Markdown, source code, a whole folder");
+	y = ui_paragraph(c, y, 4, ROLE_PLAIN, "?   all keys") + 1;
+	y = ui_paragraph(c, y, 2, ROLE_PLAIN, "A document is read once and then kept, about 25 KiB a token with the default model; asking again "
+	                 "tomorrow reads nothing anew. It is stored in");
+	y = ui_paragraph(c, y, 4, ROLE_STRONG, m->home ? m->home : "");
+	str_clear(&s);
 	number_put_bytes(&s, m->disk_used);
 	str_puts(&s, " used, ");
 	number_put_bytes(&s, m->disk_free);
-	canvas_putf(c, y, 4, ROLE_FAINT, "%s free", str_text(&s));
+	str_puts(&s, " free");
+	ui_paragraph(c, y, 4, ROLE_FAINT, str_text(&s));
 	str_free(&s);
 }
 
@@ -175,15 +191,17 @@ static void draw(const ui *u, const canvas *c)
 		canvas_puts(c, 0, 2, ROLE_FAINT, "opening the library");
 		return;
 	}
-	draw_heads(c, l->sort);
+	draw_cells(c, 0, NULL, NULL);
 	for (int i = 0; i < l->list.shown && l->list.top + i < l->rows; i++)
 		draw_row(u, c, 1 + i, &u->m->document[l->row[l->list.top + i]], l->list.top + i == l->list.selected);
 	if (l->filter && *l->filter)
-		str_putf(&s, "%d of %d with \"%s\", Esc in / shows all; ", l->rows, u->m->documents, l->filter);
+		str_putf(&s, "%d of %d with \"%s\", ", l->rows, u->m->documents, l->filter);
 	else
 		str_putf(&s, "%d document%s, ", u->m->documents, u->m->documents == 1 ? "" : "s");
-	str_putf(&s, "sorted by %s.  Enter open  a add  r reread  d remove  / filter  s sort", sort_names[l->sort]);
-	canvas_puts(c, c->rows - 1, 2, ROLE_FAINT, str_text(&s));
+	str_putf(&s, "by %s", sort_names[l->sort]);
+	int x = canvas_puts(c, c->rows - 1, 2, ROLE_FAINT, str_text(&s));
+	ui_hints(u, c, c->rows - 1, x + 2, "library", (action[]){ ACTION_OPEN, ACTION_ADD, ACTION_REREAD, ACTION_REMOVE, ACTION_RENAME, ACTION_FILTER,
+	                                                          ACTION_SORT, ACTION_NONE });
 	str_free(&s);
 }
 
@@ -198,7 +216,7 @@ static bool handle_selected(ui *u, action a, const char *argument)
 		return true;
 	}
 	switch (a) {
-	case ACTION_OPEN: ui_request_id(u, ASK_OPEN, d->id); break;
+	case ACTION_OPEN: ui_open_row(u, d->id); break;
 	case ACTION_REREAD: ui_request_id(u, ASK_REREAD, d->id); break;
 	case ACTION_RENAME:
 		if (argument && *argument)

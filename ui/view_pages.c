@@ -8,22 +8,27 @@
 static void put_map(rich *r, const keymap *k, const char *map, const char *title)
 {
 	str keys = STR_INIT;
+	bool any = false;
 
-	rich_indent(r, 1, 1);
-	rich_puts(r, ROLE_HEAD, title);
-	rich_end(r);
 	for (int a = 1; a < ACTION_END; a++) {
 		str_clear(&keys);
 		keymap_put_keys(&keys, k, map, (action)a);
 		if (!keys.len)
 			continue;
+		if (!any) {
+			rich_indent(r, 1, 1);
+			rich_puts(r, ROLE_HEAD, title);
+			rich_end(r);
+			any = true;
+		}
 		rich_indent(r, 3, 38);
 		rich_putf(r, ROLE_STRONG, "%-16s", str_text(&keys));
 		rich_putf(r, ROLE_FAINT, " %-18s", action_name((action)a));
 		rich_puts(r, ROLE_PLAIN, action_help((action)a));
-		rich_end_verbatim(r);
+		rich_end(r);
 	}
-	rich_blank(r);
+	if (any)
+		rich_blank(r);
 	str_free(&keys);
 }
 
@@ -40,7 +45,7 @@ static void put_commands(rich *r)
 		rich_putf(r, ROLE_STRONG, ":%s %s", action_name((action)a), action_argument((action)a));
 		rich_putf(r, ROLE_PLAIN, "%*s%s", (int)(33 - strlen(action_name((action)a)) - strlen(action_argument((action)a))), "",
 		          action_help((action)a));
-		rich_end_verbatim(r);
+		rich_end(r);
 	}
 	rich_indent(r, 3, 3);
 	rich_puts(r, ROLE_FAINT, "Every other action by its name too; a number goes to that line of the document.");

@@ -5,20 +5,6 @@
 
 #include "base/number.h"
 
-/* Text below a list, wrapped, in what room is left. */
-static void draw_below(const canvas *c, int y, const char *text)
-{
-	rich r = { 0 };
-
-	rich_begin(&r, c->columns - 4);
-	rich_indent(&r, 2, 2);
-	rich_puts(&r, ROLE_PLAIN, text);
-	rich_end(&r);
-	for (size_t i = 0; i < r.lines && y < c->rows; i++, y++)
-		rich_draw(&r, i, c, y, ROLE_PLAIN);
-	rich_free(&r);
-}
-
 /* ---- models ---- */
 
 enum { DETAIL_ROWS = 8 };
@@ -63,8 +49,8 @@ static void models_draw(const ui *u, const canvas *c)
 	int y = 2 + (l->shown < u->m->models ? l->shown : u->m->models);
 	canvas_rule(c, y);
 	if (model_selected(u))
-		draw_below(c, y + 1, model_selected(u)->details);
-	canvas_puts(c, c->rows - 1, 2, ROLE_FAINT, "Enter use  a add  f fetch the default  d forget");
+		ui_paragraph(c, y + 1, 2, ROLE_PLAIN, model_selected(u)->details);
+	ui_hints(u, c, c->rows - 1, 2, "models", (action[]){ ACTION_USE, ACTION_ADD, ACTION_FETCH, ACTION_REMOVE, ACTION_NONE });
 	str_free(&s);
 }
 
@@ -119,7 +105,6 @@ static void settings_layout(ui *u, int rows, int columns)
 static void settings_draw(const ui *u, const canvas *c)
 {
 	const list_state *l = &u->settings.list;
-	str s = STR_INIT;
 
 	for (int i = 0; i < l->shown && l->top + i < u->m->settings; i++) {
 		const ui_setting *one = &u->m->setting[l->top + i];
@@ -131,12 +116,11 @@ static void settings_draw(const ui *u, const canvas *c)
 	}
 	int y = l->shown < u->m->settings ? l->shown : u->m->settings;
 	canvas_rule(c, y);
-	if (l->selected < u->m->settings) {
-		str_puts(&s, u->m->setting[l->selected].help);
-		draw_below(c, y + 1, str_text(&s));
-	}
-	canvas_puts(c, c->rows - 1, 2, ROLE_FAINT, "Left/Right change  Enter type a value  0 built-in value");
-	str_free(&s);
+	if (l->selected < u->m->settings)
+		y = ui_paragraph(c, y + 1, 2, ROLE_PLAIN, u->m->setting[l->selected].help);
+	if (l->selected < u->m->settings)
+		ui_paragraph(c, y, 2, ROLE_FAINT, u->m->setting[l->selected].effect);
+	ui_hints(u, c, c->rows - 1, 2, "settings", (action[]){ ACTION_MORE, ACTION_LESS, ACTION_OPEN, ACTION_RESET, ACTION_NONE });
 }
 
 static void settings_set(ui *u, const ui_setting *s, const char *value)
@@ -233,7 +217,7 @@ static void conversations_draw(const ui *u, const canvas *c)
 		canvas_cell(c, 1 + i, 20, 6, true, r, turns);
 		canvas_cell(c, 1 + i, 28, c->columns - 29, false, r, one->title);
 	}
-	canvas_puts(c, c->rows - 1, 2, ROLE_FAINT, "Enter open  c new  d delete  BackSpace back");
+	ui_hints(u, c, c->rows - 1, 2, "conversations", (action[]){ ACTION_OPEN, ACTION_NEW, ACTION_REMOVE, ACTION_BACK, ACTION_NONE });
 	str_free(&s);
 }
 
