@@ -31,6 +31,7 @@ int cmd_doctor(cli *c, error *err);
 int cmd_bench(cli *c, error *err);
 int cmd_tokens(cli *c, error *err);
 int cmd_help(cli *c, error *err);
+int cmd_keys(cli *c, error *err);
 
 /* ---- cmd.c ---- */
 

@@ -8,10 +8,10 @@
 	BIT(TOP_K) | BIT(TOP_P) | BIT(MIN_P) | BIT(SEED) | BIT(REPEAT))
 
 const cli_command cli_commands[] = {
-	{ "open", "[DOCUMENT]", 0, 1, "Open a document, read it when needed, answer questions about it",
-	  "`folio DOCUMENT` is short for this. On a terminal it takes questions line by line until the\n"
-	  "end of input (Ctrl-D); Ctrl-C stops an answer. Without a terminal it reads the document and\n"
-	  "tells how to ask. Without a DOCUMENT it says what the library holds.",
+	{ "open", "[DOCUMENT]", 0, 1, "Open the full-screen interface, with a document",
+	  "`folio` and `folio DOCUMENT` are short for this; `folio keys` lists what can be done in it. On\n"
+	  "a terminal that cannot be drawn on (TERM=dumb) it takes questions line by line until the end\n"
+	  "of input (Ctrl-D). Without a terminal it reads the document and tells how to ask.",
 	  WORK | ANSWER | BIT(YES), cmd_open },
 	{ "add", "PATH...", 1, -1, "Read documents, once, into the library",
 	  "PATH is a text, Markdown or source file, a folder (the files that git would list), or - for\n"
@@ -71,6 +71,10 @@ const cli_command cli_commands[] = {
 	  "beginning-of-text token is added. FILE - is standard input. --model may name a file that\n"
 	  "holds a vocabulary alone: a GGUF without weights, or a tokenizer.model.",
 	  MACHINE | BIT(MODEL) | BIT(COUNT) | BIT(LINES), cmd_tokens },
+	{ "keys", "", 0, 0, "List what can be done in the interface, and by which keys",
+	  "Every action with its keys, the person's own among them: the section [keys] of the\n"
+	  "configuration binds others. In the interface, ? shows those of the view and : takes a name.",
+	  MACHINE, cmd_keys },
 	{ "help", "[COMMAND...]", 0, 2, "Show help about folio or a command",
 	  "--names prints the commands, or the options of a command, one a line, for the shell.",
 	  BIT(NAMES), cmd_help },

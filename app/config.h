@@ -40,6 +40,9 @@ int config_defaults(config *out, error *err); /* built-in alone */
 int config_load(config *out, error *err); /* built-in + file + environment */
 void config_free(config *c);
 
+/* The next of the file's [keys] from *at on (0 at first); false: there is none left. */
+bool config_next_binding(const config *c, size_t *at, str *name, str *keys);
+
 /* Names of the keys in the file's order, NULL past the last; and what one is for. */
 const char *config_key(int i);
 const char *config_help(const char *key);

@@ -123,21 +123,15 @@ void tui_set(tui *t, const char *key, const char *value)
 /* The file's [keys]; one that makes no sense is told, the others hold. */
 static void bind_keys(tui *t)
 {
-	const char *p = str_text(&t->cfg.keys);
+	str name = STR_INIT, keys = STR_INIT;
+	size_t at = 0;
 	error err;
 
-	while (*p) {
-		size_t n = strcspn(p, "\n"), name = strcspn(p, " ");
-		str place = STR_INIT, keys = STR_INIT;
-		str_put(&place, p, name < n ? name : n);
-		if (name + 3 < n)
-			str_put(&keys, p + name + 3, n - name - 3);
-		if (ui_bind(t->u, str_text(&place), str_text(&keys), &err))
+	while (config_next_binding(&t->cfg, &at, &name, &keys))
+		if (ui_bind(t->u, str_text(&name), str_text(&keys), &err))
 			tui_say(t, SAY_WARN, "the configuration's [keys]: %s", err.msg);
-		str_free(&place);
-		str_free(&keys);
-		p += n + (p[n] == '\n');
-	}
+	str_free(&name);
+	str_free(&keys);
 }
 
 /* ---- the loop ---- */

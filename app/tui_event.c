@@ -239,6 +239,9 @@ static void ended(tui *t, const event *e)
 			ask_ended(t, e);
 		else if (e->of.kind == JOB_FETCH || e->of.kind == JOB_ADD_MODEL)
 			tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
+		/* The first model is the one in use. */
+		if (e->of.kind == JOB_ADD_MODEL && !e->status && !*t->fingerprint)
+			tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);
 	}
 	if (e->status == ERR_CANCEL)
 		tui_say(t, SAY_PLAIN, "%s", e->of.kind == JOB_ASK ? "stopped" : e->text);
@@ -250,6 +253,11 @@ static void ended(tui *t, const event *e)
 		tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);
 	if (!e->status && (e->of.kind == JOB_USE_MODEL || e->of.kind == JOB_REMOVE_MODEL))
 		tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
+	/* One that could not be opened is not open. */
+	if (e->status && e->of.kind == JOB_OPEN && e->of.id == t->m.open && !t->m.text) {
+		ui_model none = { 0 };
+		tui_move(&t->m, &none, PART_TEXT);
+	}
 	if (e->of.kind == JOB_RENAME && !e->status)
 		tui_say(t, SAY_GOOD, "it is called %s now", e->of.text);
 	tui_status(t);

@@ -345,7 +345,8 @@ static int put_source(ui_source *s, const json_t *o)
 	int from = (int)json_integer_value(json_object_get(o, "line_from")), to = (int)json_integer_value(json_object_get(o, "line_to"));
 	int section = (int)json_integer_value(json_object_get(o, "section"));
 
-	str_putf(&place, "%s:%d", path ? path : "?", from);
+	/* Of one file its name will do; those of a folder are relative to it. */
+	str_putf(&place, "%s:%d", !path ? "?" : *path == '/' ? path_base(path) : path, from);
 	if (to > from)
 		str_putf(&place, "-%d", to);
 	if (page)

@@ -277,7 +277,11 @@ static bool handle_shared(ui *u, action a, const char *argument)
 	case ACTION_SUSPEND: terminal_suspend(); break;
 	case ACTION_ASK: ask_question(u, argument); break;
 	case ACTION_SET: set_setting(u, argument); break;
-	case ACTION_NEW: ui_request_id(u, ASK_NEW_CONVERSATION, 0); break;
+	case ACTION_NEW:
+		if (u->m->open)
+			ui_go(u, VIEW_CHAT);
+		ui_request_id(u, ASK_NEW_CONVERSATION, 0);
+		break;
 	case ACTION_FETCH: ui_request_id(u, ASK_FETCH_MODEL, 0); break;
 	case ACTION_SAMPLE: ui_request_id(u, ASK_SAMPLE, 0); break;
 	case ACTION_EXPORT:
@@ -466,18 +470,38 @@ static void put_work(str *s, const ui_work *w, int columns)
 	str_puts(s, w->pauses ? "  Esc pauses" : "  Esc stops");
 }
 
+static bool message_shows(const ui *u)
+{
+	return !u->ask.kind && u->message.len && (!u->m->work.what || clock_s() - u->said < message_s);
+}
+
+/* A message that is longer than a row takes some of the view's: what to do comes last. */
+static int message_rows(const ui *u)
+{
+	enum { MOST = 4 };
+	rich r = { 0 };
+
+	if (!message_shows(u))
+		return 1;
+	rich_begin(&r, u->columns - 1);
+	rich_put(&r, ROLE_PLAIN, u->message.data, u->message.len);
+	rich_end(&r);
+	int n = r.lines < 1 ? 1 : r.lines > MOST ? MOST : (int)r.lines;
+	rich_free(&r);
+	return n;
+}
+
 static void draw_message(const ui *u, const canvas *c)
 {
 	static const ui_role tones[] = { ROLE_PLAIN, ROLE_GOOD, ROLE_WARN, ROLE_BAD };
-	bool fresh = u->message.len && (!u->m->work.what || clock_s() - u->said < message_s);
 	str s = STR_INIT;
 
 	if (u->ask.kind) {
 		prompt_draw(u, c);
 		return;
 	}
-	if (fresh) {
-		canvas_put(c, 0, 0, tones[u->tone], u->message.data, u->message.len);
+	if (message_shows(u)) {
+		ui_paragraph(c, 0, 0, tones[u->tone], str_text(&u->message));
 	} else if (u->m->work.what) {
 		put_work(&s, &u->m->work, c->columns);
 		canvas_put(c, 0, 0, ROLE_PLAIN, str_text(&s), s.len);
@@ -499,7 +523,7 @@ static void draw_status(const ui *u, const canvas *c)
 	int x = 1;
 
 	canvas_fill(c, 0, 0, ROLE_BAR);
-	if (m->open) {
+	if (m->open && m->open_name) {
 		str_putf(&s, "%s", m->open_name);
 		x = put_part(c, x, &s);
 	}
@@ -551,8 +575,9 @@ void ui_draw(ui *u)
 	if (u->rows < LEAST_ROWS || u->columns < LEAST_COLUMNS) {
 		draw_small(&all);
 	} else {
-		canvas bar = canvas_part(&all, 0, 0, 1, u->columns), view = canvas_part(&all, 1, 0, u->rows - 3, u->columns);
-		canvas message = canvas_part(&all, u->rows - 2, 0, 1, u->columns);
+		int says = message_rows(u);
+		canvas bar = canvas_part(&all, 0, 0, 1, u->columns), view = canvas_part(&all, 1, 0, u->rows - 2 - says, u->columns);
+		canvas message = canvas_part(&all, u->rows - 1 - says, 0, says, u->columns);
 		canvas status = canvas_part(&all, u->rows - 1, 0, 1, u->columns);
 		/* The library's order is what next-document goes by in every view. */
 		if (u->view != VIEW_LIBRARY)

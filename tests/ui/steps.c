@@ -268,6 +268,20 @@ static bool step_press(play *p, char *name)
 	return p->t && (known || play_fail(p, "no key is called '%s'", name));
 }
 
+/* do NAME [ARGUMENT]: an action by its name. */
+static bool step_do(play *p, char *text)
+{
+	str s = STR_INIT;
+
+	if (!runs(p))
+		return false;
+	str_putf(&s, ":%s\r", text);
+	terminal_send(p->t, str_text(&s), s.len);
+	str_free(&s);
+	play_settle(p);
+	return true;
+}
+
 /* \e, \n, \t and \xHH in what follows. */
 static void unescape(str *out, const char *text)
 {
@@ -502,7 +516,7 @@ static bool step_clipboard(play *p, char *text)
 const step steps_basic[] = {
 	{ "size", step_size },       { "term", step_term },     { "env", step_env },       { "sh", step_sh },
 	{ "run", step_run },         { "shell", step_shell },   { "exit", step_exit },     { "signal", step_signal },
-	{ "key", step_key },         { "press", step_press },
+	{ "key", step_key },         { "press", step_press },     { "do", step_do },
 	        { "type", step_type },     { "paste", step_paste },   { "click", step_click },
 	{ "wheel", step_wheel },     { "wait", step_wait },     { "gone", step_gone },     { "settle", step_settle },
 	{ "expect", step_expect },   { "reject", step_reject }, { "mask", step_mask },     { "golden", step_golden },
