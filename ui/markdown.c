@@ -7,6 +7,7 @@
 
 #include "base/columns.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 enum { DEPTH = 16, TABLE_COLUMNS = 64 };
 
@@ -313,12 +314,16 @@ void markdown_put(rich *r, const char *text, size_t n, int indent)
 		.text = put_text,
 	};
 	reader m = { .r = r, .indent = indent };
+	str clean = STR_INIT;
 
+	/* md4c 0.4.8 reads beyond its input when that ends in bytes that are no UTF-8. */
+	utf8_put_shown(&clean, text, n);
 	rich_indent(r, indent, indent);
-	if (n > 1u << 24 || md_parse(text, (MD_SIZE)n, &parser, &m)) {
+	if (clean.len > 1u << 24 || md_parse(str_text(&clean), (MD_SIZE)clean.len, &parser, &m)) {
 		rich_put(r, ROLE_PLAIN, text, n);
 		rich_end(r);
 	}
+	str_free(&clean);
 	for (size_t i = 0; i < m.cells; i++)
 		str_free(&m.cell[i]);
 	free(m.cell);

@@ -137,6 +137,10 @@ static size_t fit_line(size_t *next, const rich *r, size_t from, size_t end, int
 		*next = i + 1;
 		return i;
 	}
+	if (!verbatim && (is_cjk(text + i, end - i) || text[i - 1] == '-')) {
+		*next = i;
+		return i;
+	}
 	if (after > from) {
 		*next = after;
 		return cut;
