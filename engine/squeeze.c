@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 /* Queries used for calibration: enough for a stable mean, few enough to be quick. */
@@ -52,10 +54,17 @@ int session_squeeze(context **out, session *s, uint64_t seed, const progress *p,
 		return error_set(err, ERR_ARG, "this text already builds on a stored context and cannot be squeezed again");
 	if (!s->live)
 		return error_set(err, ERR_ARG, "there is no text to squeeze");
-	if (!(status = capture_open(&cap, s, err)) &&
-	    !(status = see_queries(s, &cap, p, err)) &&
-	    !(status = cluster_context(&c, s, seed, p, err)))
+	double begin = clock_s(), seen = begin, clustered = begin;
+	if (!(status = capture_open(&cap, s, err)) && !(status = see_queries(s, &cap, p, err))) {
+		seen = clock_s();
+		status = cluster_context(&c, s, seed, p, err);
+		clustered = clock_s();
+	}
+	if (!status)
 		status = calibrate_context(c, s, &cap, p, err);
+	if (!status)
+		log_line(LOG_INFO, "squeezed %d tokens: queries %.2f s, clustering %.2f s, calibration %.2f s", s->live, seen - begin,
+		         clustered - seen, clock_s() - clustered);
 	free(cap.q);
 	free(cap.norm);
 	if (status) {

@@ -24,6 +24,7 @@ typedef struct {
 	int rounds;     /* most rounds; stops early when fewer than 0.1 % of rows move */
 	int most_rows;  /* cap of a cluster's size, at least ceil(n / k); 0: none */
 	uint64_t seed;
+	int sampled;    /* rounds over a random quarter of the rows before those over all; 0: none */
 } kmeans_options;
 
 /* x: [n, dim] f32 unit rows (a zero row is allowed and goes anywhere); weight: [n]

@@ -9,7 +9,7 @@
 #include "kernels/kmeans_impl.h"
 #include "kernels/matmul.h"
 
-enum { CHUNK = 240 }; /* rows scored at a time: their scores stay in the second cache */
+enum { SAMPLE_SHARE = 4, CHUNK = 240 }; /* rows scored at a time: their scores stay in the second cache */
 
 typedef struct {
 	const float *x, *weight;
@@ -32,18 +32,19 @@ static float *centre(const state *s, int c)
 	return s->centre + (size_t)c * (size_t)s->dim;
 }
 
-static void seed_centres(state *s, uint64_t seed)
+/* The first k of a random permutation of the rows, of which the first `drawn` are made. */
+static void seed_centres(state *s, int drawn, uint64_t seed)
 {
 	rng r = { seed };
 
-	/* The first k of a random permutation of the rows. */
 	for (int i = 0; i < s->n; i++)
 		s->index[i] = i;
-	for (int i = 0; i < s->k; i++) {
+	for (int i = 0; i < drawn; i++) {
 		int j = i + (int)rng_below(&r, (uint32_t)(s->n - i)), t = s->index[i];
 		s->index[i] = s->index[j];
 		s->index[j] = t;
-		memcpy(centre(s, i), row(s, s->index[i]), (size_t)s->dim * sizeof(float));
+		if (i < s->k)
+			memcpy(centre(s, i), row(s, s->index[i]), (size_t)s->dim * sizeof(float));
 	}
 }
 
@@ -162,24 +163,66 @@ static int cap_sizes(state *s, int most_rows, error *err)
 	return status;
 }
 
-static int run(state *s, const kmeans_options *o, const cancel *stop, error *err)
+static int rounds(state *s, int n, const cancel *stop, error *err)
 {
-	int moved, status = 0;
+	int moved, status;
 
-	seed_centres(s, o->seed);
 	for (int i = 0; i < s->n; i++)
 		s->assign[i] = -1;
-	for (int r = 0; r < o->rounds; r++) {
+	for (int r = 0; r < n; r++) {
 		if (cancel_raised(stop))
 			return error_set(err, ERR_CANCEL, "stopped");
 		if ((status = assign_rows(s, &moved, err)))
 			return status;
 		fill_empty(s);
-		if (r == o->rounds - 1 || moved <= s->n / 1000)
+		if (r == n - 1 || moved <= s->n / 1000)
 			break;
 		update_centres(s);
 	}
-	return o->most_rows ? cap_sizes(s, o->most_rows, err) : 0;
+	return 0;
+}
+
+/* The centres find their places with a part of the rows: those that seeded them and
+ * the next ones of the same random order. */
+static int rounds_sampled(state *s, int n, const cancel *stop, error *err)
+{
+	state part = *s;
+	float *x, *weight;
+	int status;
+
+	part.n = s->n / SAMPLE_SHARE;
+	part.x = x = mem_aligned((size_t)part.n * (size_t)s->dim, sizeof(*x));
+	weight = mem_array((size_t)part.n, sizeof(*weight));
+	part.weight = s->weight ? weight : NULL;
+	if (!x || !weight) {
+		status = error_nomem(err, "clustering");
+	} else {
+		for (int i = 0; i < part.n; i++) {
+			memcpy(x + (size_t)i * (size_t)s->dim, row(s, s->index[i]), (size_t)s->dim * sizeof(*x));
+			weight[i] = s->weight ? s->weight[s->index[i]] : 1.0f;
+		}
+		if (!(status = rounds(&part, n, stop, err)))
+			update_centres(&part);
+	}
+	free(x);
+	free(weight);
+	return status;
+}
+
+static int run(state *s, const kmeans_options *o, const cancel *stop, error *err)
+{
+	/* Fewer than two rows a centre would tell nothing about it. */
+	bool sample = o->sampled && s->n / SAMPLE_SHARE >= 2 * s->k;
+	int status = 0;
+
+	seed_centres(s, sample ? s->n / SAMPLE_SHARE : s->k, o->seed);
+	if (sample)
+		status = rounds_sampled(s, o->sampled, stop, err);
+	if (!status)
+		status = rounds(s, o->rounds, stop, err);
+	if (!status && o->most_rows)
+		status = cap_sizes(s, o->most_rows, err);
+	return status;
 }
 
 int cpu_kmeans(int *assign, const float *x, const float *weight, int n, int dim,

@@ -73,7 +73,7 @@ static void bench_kmeans(void)
 {
 	int n = 7000, dim = 64, k = 350, *assign = mem_array((size_t)n, sizeof(int));
 	float *x = noise((size_t)(n * dim));
-	kmeans_options o = { k, 10, 160, 1 };
+	kmeans_options o = { k, 10, 160, 1, 0 };
 	double t0 = clock_s();
 
 	for (int i = 0; i < n; i++) {

@@ -142,6 +142,14 @@ static void add_row(worker *w, const char *name, const char *title, int64_t leng
 	w->docs++;
 }
 
+static void drop_turns(row *d, int kept)
+{
+	while (d->turns > kept) {
+		free(d->turn[--d->turns].question);
+		free(d->turn[d->turns].answer);
+	}
+}
+
 static void add_turn(row *d, const char *question, const char *reply)
 {
 	if (d->turns < MOST_TURNS) {
@@ -325,7 +333,7 @@ static int library_lane(worker *w, const job *j, const char **why)
 		break;
 	case JOB_REMOVE_CONVERSATION:
 		if (d)
-			d->turns = 0;
+			drop_turns(d, 0);
 		break;
 	case JOB_EXPORT: tell_said(w, j, SAY_GOOD, j->flag ? "written to lighthouse.json" : "written to lighthouse.md"); break;
 	case JOB_SAVE_COPY: tell_said(w, j, SAY_GOOD, "copied to a file"); break;
@@ -405,7 +413,7 @@ static int ask(worker *w, const job *j, const char **why)
 		return ERR_NOMEM;
 	}
 	if (j->turn)
-		d->turns = (int)j->turn - 1;
+		drop_turns(d, (int)j->turn - 1);
 	while (*p && !stopped) {
 		size_t n = strcspn(p, " ") + 1;
 		n = n > strlen(p) ? strlen(p) : n;
@@ -514,10 +522,7 @@ void worker_close(worker *w)
 		free(w->queue[i].second);
 	}
 	for (int i = 0; i < w->docs; i++) {
-		for (int k = 0; k < MOST_TURNS; k++) {
-			free(w->doc[i].turn[k].question);
-			free(w->doc[i].turn[k].answer);
-		}
+		drop_turns(&w->doc[i], 0);
 		free(w->doc[i].name);
 		free(w->doc[i].title);
 	}
