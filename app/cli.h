@@ -37,9 +37,9 @@
 	X(CONVERSATION, "conversation", 0, "[ID]", NULL, "print a conversation; the latest without an ID")  \
 	X(COUNT, "count", 0, NULL, NULL, "print how many there are")                                        \
 	X(LINES, "lines", 0, NULL, NULL, "one token a line: id, byte offset, text")                         \
-	X(CONTEXT, "context", 0, "N", NULL, "tokens of context to measure with")                            \
+	X(DEPTH, "depth", 0, "N", NULL, "tokens of context to measure with")                                \
 	X(TOKENS, "tokens", 0, "N", NULL, "tokens to decode while measuring")                               \
-	X(REPEATS, "repeats", 0, "N", NULL, "how often to measure; the median counts")
+	X(RUNS, "runs", 0, "N", NULL, "how often to measure; the median counts")
 
 typedef enum {
 #define X(id, name, letter, value, key, help) OPT_##id,

@@ -10,7 +10,8 @@ static int parse_what(unsigned *out, const char *word, error *err)
 	static const struct {
 		const char *name;
 		bench_what what;
-	} all[] = { { "prefill", BENCH_PREFILL }, { "decode", BENCH_DECODE }, { "reopen", BENCH_REOPEN } };
+	} all[] = { { "prefill", BENCH_PREFILL }, { "decode", BENCH_DECODE }, { "reopen", BENCH_REOPEN },
+	        { "cluster", BENCH_CLUSTER }, { "question", BENCH_QUESTION } };
 
 	*out = BENCH_ALL;
 	for (size_t i = 0; word && i < sizeof(all) / sizeof(*all); i++)
@@ -18,7 +19,7 @@ static int parse_what(unsigned *out, const char *word, error *err)
 			*out = all[i].what;
 			return 0;
 		}
-	return word ? error_set(err, ERR_ARG, "'%s' cannot be measured: say prefill, decode or reopen, or nothing for all", word) : 0;
+	return word ? error_set(err, ERR_ARG, "'%s' cannot be measured: say prefill, cluster, question, decode or reopen, or nothing for all", word) : 0;
 }
 
 /* A count given as an option, else standard. */
@@ -43,9 +44,9 @@ int cmd_bench(cli *c, error *err)
 	int status;
 
 	if ((status = parse_what(&o.what, c->arg[0], err)) ||
-	    (status = parse_count(&o.context, c, OPT_CONTEXT, 0, 128, 1 << 24, err)) ||
+	    (status = parse_count(&o.depth, c, OPT_DEPTH, 0, 128, 1 << 24, err)) ||
 	    (status = parse_count(&o.tokens, c, OPT_TOKENS, 64, 1, 1 << 16, err)) ||
-	    (status = parse_count(&o.repeats, c, OPT_REPEATS, 3, 1, 1000, err)) || (status = cli_open(c, err)) ||
+	    (status = parse_count(&o.runs, c, OPT_RUNS, 3, 1, 1000, err)) || (status = cli_open(c, err)) ||
 	    (status = folio_engine(c->f, err)))
 		return status;
 	status = bench_run(c->f, &o, err);

@@ -63,9 +63,10 @@ const cli_command cli_commands[] = {
 	{ "config path", "", 0, 0, "Show where the file is", "", MACHINE, cmd_config_path },
 	{ "doctor", "", 0, 0, "Tell how folio stands on this machine, and check the model",
 	  "Hashes the model's file anew, so this takes as long as reading it.", MACHINE | ENGINE, cmd_doctor },
-	{ "bench", "[prefill|decode|reopen]", 0, 1, "Measure how fast this machine reads, answers and reopens",
-	  "One line a measurement; --json prints an object a line.",
-	  MACHINE | WORK | BIT(BUDGET) | BIT(CALIBRATION) | BIT(CONTEXT) | BIT(TOKENS) | BIT(REPEATS), cmd_bench },
+	{ "bench", "[prefill|cluster|question|decode|reopen]", 0, 1, "Measure how fast this machine reads, answers and reopens",
+	  "One line a measurement, with the operations and bytes that it takes and the time that these\n"
+	  "would take alone, by this machine's own rates, measured first; --json prints an object a line.",
+	  MACHINE | WORK | BIT(BUDGET) | BIT(CALIBRATION) | BIT(DEPTH) | BIT(TOKENS) | BIT(RUNS), cmd_bench },
 	{ "tokens", "FILE", 1, 1, "Print a file's token ids",
 	  "The file is taken as a document's text: nothing in it becomes a special token, and no\n"
 	  "beginning-of-text token is added. FILE - is standard input. --model may name a file that\n"

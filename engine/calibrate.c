@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
 	float *score;        /* [group, body] */
 	float *edge_score;   /* [group, sinks + window] */
-	float *value;        /* [head_dim] one value row */
+	float *value, *edge_value; /* [body, head_dim], [sinks + window, head_dim] of the head, once for all queries */
 	float *sum;          /* [k2 + 1, group] exponentials; the last row is the edges' */
 	float *acc;          /* [k2 + 1, group, head_dim] */
 	float *part_sum;     /* [group] of the clusters taken */
@@ -54,7 +54,7 @@ typedef struct {
 
 static void scratch_free(scratch *w)
 {
-	float *all[] = { w->score, w->edge_score, w->value, w->sum, w->acc, w->part_sum, w->part, w->exact,
+	float *all[] = { w->score, w->edge_score, w->value, w->edge_value, w->sum, w->acc, w->part_sum, w->part, w->exact,
 	                 w->diff, w->projected, w->wo, w->wo_row, w->share, w->lookup, w->low_a, w->low_b };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -72,7 +72,8 @@ static bool scratch_new(scratch *w, const work *wk)
 
 	w->score = mem_aligned(g * (size_t)c->body, sizeof(float));
 	w->edge_score = mem_aligned(g * (size_t)(c->sinks + c->window), sizeof(float));
-	w->value = mem_aligned(hd, sizeof(float));
+	w->value = mem_aligned((size_t)c->body * hd, sizeof(float));
+	w->edge_value = mem_aligned((size_t)(c->sinks + c->window) * hd, sizeof(float));
 	w->sum = mem_aligned(k * g, sizeof(float));
 	w->acc = mem_aligned(k * g * hd, sizeof(float));
 	w->part_sum = mem_aligned(g, sizeof(float));
@@ -89,7 +90,7 @@ static bool scratch_new(scratch *w, const work *wk)
 	w->lookup = mem_aligned(lookup_scratch_floats(c, (int)g), sizeof(float));
 	w->range = mem_array(k, sizeof(*w->range));
 	w->cluster = mem_array(k, sizeof(*w->cluster));
-	return w->score && w->edge_score && w->value && w->sum && w->acc && w->part_sum && w->part && w->exact &&
+	return w->score && w->edge_score && w->value && w->edge_value && w->sum && w->acc && w->part_sum && w->part && w->exact &&
 	       w->diff && w->projected && w->wo && w->wo_row && w->low_a && w->low_b && w->share && w->lookup && w->range && w->cluster;
 }
 
@@ -122,18 +123,18 @@ static void slice_wo(scratch *w, const session *s, int layer, int kv_head)
 }
 
 /* Exponentials relative to the row's maximum and their values, added up by bucket. */
-static void add_bucket(scratch *w, int bucket, const float *score, int stride, int from, int n, const f16 *v,
+static void add_bucket(scratch *w, int bucket, const float *score, int stride, int from, int n, const float *v,
                        const float *most, float scale, int group, int hd)
 {
 	float *sum = w->sum + (size_t)bucket * (size_t)group, *acc = w->acc + (size_t)bucket * (size_t)group * (size_t)hd;
 
 	for (int j = from; j < from + n; j++) {
-		cpu_from_f16(w->value, v + (size_t)j * (size_t)hd, (size_t)hd);
+		const float *row = v + (size_t)j * (size_t)hd;
 		for (int g = 0; g < group; g++) {
 			float e = expf((score[g * stride + j] - most[g]) * scale), *a = acc + g * hd;
 			sum[g] += e;
 			for (int d = 0; d < hd; d++)
-				a[d] += e * w->value[d];
+				a[d] += e * row[d];
 		}
 	}
 }
@@ -169,8 +170,8 @@ static int sum_clusters(scratch *w, const context *c, const context_head *h, con
 	memset(w->sum, 0, ((size_t)c->k2 + 1) * (size_t)group * sizeof(float));
 	memset(w->acc, 0, ((size_t)c->k2 + 1) * (size_t)(group * hd) * sizeof(float));
 	for (int k = 0; k < c->k2; k++)
-		add_bucket(w, k, w->score, c->body, (int)h->range2[k], (int)(h->range2[k + 1] - h->range2[k]), h->v, most, scale, group, hd);
-	add_bucket(w, c->k2, w->edge_score, edge.out, 0, edges, h->edge_v, most, scale, group, hd);
+		add_bucket(w, k, w->score, c->body, (int)h->range2[k], (int)(h->range2[k + 1] - h->range2[k]), w->value, most, scale, group, hd);
+	add_bucket(w, c->k2, w->edge_score, edge.out, 0, edges, w->edge_value, most, scale, group, hd);
 	return 0;
 }
 
@@ -246,6 +247,8 @@ static int calibrate_head(const work *wk, scratch *w, int layer, int kv_head, er
 	int group = p->heads / p->kv_heads, hd = p->head_dim, status = 0;
 	float scale = 1.0f / sqrtf((float)hd);
 
+	cpu_from_f16(w->value, h->v, (size_t)c->body * (size_t)hd);
+	cpu_from_f16(w->edge_value, h->edge_v, (size_t)(c->sinks + c->window) * (size_t)hd);
 	for (int q = 0; q < cap->n && !status; q++) {
 		const float *query = cap->q + (((size_t)layer * (size_t)cap->n + (size_t)q) * (size_t)p->heads + (size_t)(kv_head * group)) * (size_t)hd;
 		sample *to = wk->samples + (((size_t)layer * (size_t)c->kv_heads + (size_t)kv_head) * (size_t)cap->n + (size_t)q) * (size_t)c->k2;
