@@ -6,11 +6,11 @@
 #include <sys/resource.h>
 
 #include "app/answer.h"
-#include "app/bench_machine.h"
 #include "app/generate.h"
 #include "app/read.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "engine/machine.h"
 #include "engine/session.h"
 
 /* One measured quantity over the runs, and what it takes at least. */

@@ -1,4 +1,4 @@
-#include "app/bench_machine.h"
+#include "engine/machine.h"
 
 #include <stdint.h>
 #include <stdlib.h>
