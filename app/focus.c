@@ -1,10 +1,9 @@
 #include "app/focus.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/assets.h"
+#include "app/profile.h"
 #include "app/read.h"
 #include "base/mem.h"
 #include "store/search.h"
@@ -16,28 +15,22 @@
  * often they do by chance, in a name. */
 #define HOLDER 3
 
-static int profile_number(const json_t *profile)
+static int take_number(json_t *n)
 {
-	const json_t *n = json_object_get(profile, "focus");
+	int number = json_is_integer(n) && json_integer_value(n) >= 0 && json_integer_value(n) <= FOCUS_MOST ? (int)json_integer_value(n) : FOCUS_AUTO;
 
-	return json_is_integer(n) && json_integer_value(n) >= 0 && json_integer_value(n) <= FOCUS_MOST ? (int)json_integer_value(n) : FOCUS_AUTO;
+	json_decref(n);
+	return number;
 }
 
 int focus_passages(const config *cfg, const engine *e, const char *profile_json)
 {
-	const asset *a = asset_find("profiles.json");
 	int n = cfg->focus;
 
-	if (n == FOCUS_AUTO && profile_json && *profile_json) {
-		json_t *own = json_loads(profile_json, 0, NULL);
-		n = profile_number(own);
-		json_decref(own);
-	}
-	if (n == FOCUS_AUTO && a) {
-		json_t *all = json_loadb(a->bytes, a->len, 0, NULL);
-		n = profile_number(json_object_get(all, e->model->fingerprint));
-		json_decref(all);
-	}
+	if (n == FOCUS_AUTO)
+		n = take_number(profile_own(profile_json, "focus"));
+	if (n == FOCUS_AUTO)
+		n = take_number(profile_shipped(e->model->fingerprint, "focus"));
 	return n == FOCUS_AUTO ? 0 : n;
 }
 

@@ -11,6 +11,7 @@
 
 #include "app/assets.h"
 #include "app/fetch.h"
+#include "app/profile.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -110,36 +111,29 @@ static int remember(folio *f, model_row *row, const engine *e, int64_t bytes, in
 
 #define ADAPTER "adapter"
 
-/* What the model's own profile, or else the shipped one, says under a key. */
-static int profile_text(str *out, const char *json, size_t n, const char *owner, const char *key, error *err)
+/* The text of a value that is given up, added to out; nothing if it is none. */
+static void take_text(str *out, json_t *value)
 {
-	json_t *all = n ? json_loadb(json, n, 0, NULL) : NULL;
-	const json_t *o = owner ? json_object_get(all, owner) : all;
-	const char *text = json_string_value(json_object_get(o, key));
-
-	if (text)
-		str_puts(out, text);
-	json_decref(all);
-	return str_ok(out, err);
+	if (json_is_string(value))
+		str_puts(out, json_string_value(value));
+	json_decref(value);
 }
 
 int models_adapter(str *out, folio *f, const model_row *row, error *err)
 {
-	const asset *shipped = asset_find("profiles.json");
-	const char *own = row->profile_json ? row->profile_json : "";
-	int status = 0;
+	str name = STR_INIT;
+	int status;
 
 	str_clear(out);
 	str_puts(out, f->cfg.adapter);
 	if (!out->len)
-		status = profile_text(out, own, strlen(own), NULL, ADAPTER, err);
-	if (!status && !out->len && shipped && row->fingerprint[0]) {
-		str name = STR_INIT;
-		status = profile_text(&name, shipped->bytes, shipped->len, row->fingerprint, ADAPTER, err);
-		if (!status && name.len && asset_find(name.data))
-			str_putf(out, MODELS_SHIPPED "%s", name.data);
-		str_free(&name);
-	}
+		take_text(out, profile_own(row->profile_json, ADAPTER));
+	if (!out->len)
+		take_text(&name, profile_shipped(row->fingerprint, ADAPTER));
+	if (name.len && asset_find(name.data))
+		str_putf(out, MODELS_SHIPPED "%s", name.data);
+	status = str_ok(&name, err);
+	str_free(&name);
 	if (!status && strcmp(str_text(out), "none") == 0)
 		str_clear(out);
 	return status ? status : str_ok(out, err);
@@ -176,21 +170,15 @@ static int put_profile(folio *f, model_row *row, const char *key, json_t *value,
 	return store_put_model(f->lib, row, err);
 }
 
-static json_t *profile_value(json_t **owner, const model_row *row, const char *key)
-{
-	*owner = row->profile_json && *row->profile_json ? json_loads(row->profile_json, 0, NULL) : NULL;
-	return json_object_get(*owner, key);
-}
-
 bool models_made(const model_row *row, const char *engine_fingerprint)
 {
-	json_t *owner, *list = profile_value(&owner, row, ENGINES), *one;
+	json_t *list = profile_own(row->profile_json, ENGINES), *one;
 	bool found = false;
 	size_t i;
 
 	json_array_foreach(list, i, one)
 		found |= json_is_string(one) && !strcmp(json_string_value(one), engine_fingerprint);
-	json_decref(owner);
+	json_decref(list);
 	return found;
 }
 
@@ -199,8 +187,7 @@ static int note_engine(folio *f, model_row *row, const engine *e, error *err)
 {
 	if (!row->id || models_made(row, e->fingerprint))
 		return 0;
-	json_t *owner, *list = json_deep_copy(profile_value(&owner, row, ENGINES));
-	json_decref(owner);
+	json_t *list = profile_own(row->profile_json, ENGINES);
 	if (!json_is_array(list)) {
 		json_decref(list);
 		list = json_array();
@@ -429,10 +416,10 @@ int models_remove(folio *f, const char *word, int64_t *freed, error *err)
 
 double models_speed(const model_row *row)
 {
-	json_t *owner;
-	double v = json_number_value(profile_value(&owner, row, SPEED));
+	json_t *speed = profile_own(row->profile_json, SPEED);
+	double v = json_number_value(speed);
 
-	json_decref(owner);
+	json_decref(speed);
 	return isfinite(v) && v > 0 ? v : 0;
 }
 

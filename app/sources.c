@@ -1,23 +1,20 @@
 #include "app/sources.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/assets.h"
+#include "app/profile.h"
 #include "app/read.h"
 #include "base/mem.h"
 
-/* {"retrieval_heads": [[layer, head], ...]} */
-static int heads_from_json(head_ref **heads, int *n, const json_t *profile, const engine *e)
+/* list: [[layer, head], ...], given up. Returns how many of them the model has. */
+static int take_heads(head_ref **heads, int *n, json_t *list, const engine *e)
 {
-	const json_t *list = json_object_get(profile, "retrieval_heads");
 	size_t count = json_array_size(list);
 
 	*n = 0;
-	if (!count || !(*heads = mem_array(count, sizeof(**heads))))
-		return 0;
-	for (size_t i = 0; i < count; i++) {
+	*heads = count ? mem_array(count, sizeof(**heads)) : NULL;
+	for (size_t i = 0; *heads && i < count; i++) {
 		const json_t *pair = json_array_get(list, i);
 		json_int_t layer = json_integer_value(json_array_get(pair, 0)), head = json_integer_value(json_array_get(pair, 1));
 		if (layer >= 0 && layer < e->model->p.layers && head >= 0 && head < e->model->p.heads)
@@ -27,28 +24,16 @@ static int heads_from_json(head_ref **heads, int *n, const json_t *profile, cons
 		free(*heads);
 		*heads = NULL;
 	}
+	json_decref(list);
 	return *n;
-}
-
-static int shipped_heads(head_ref **heads, int *n, const engine *e)
-{
-	const asset *a = asset_find("profiles.json");
-	json_t *all = a ? json_loadb(a->bytes, a->len, 0, NULL) : NULL;
-	int found = heads_from_json(heads, n, json_object_get(all, e->model->fingerprint), e);
-
-	json_decref(all);
-	return found;
 }
 
 int sources_heads(head_ref **heads, int *n, const engine *e, const char *profile_json, error *err)
 {
 	const model_params *p = &e->model->p;
-	json_t *own = profile_json && *profile_json ? json_loads(profile_json, 0, NULL) : NULL;
 
-	*heads = NULL;
-	int found = heads_from_json(heads, n, own, e);
-	json_decref(own);
-	if (found || shipped_heads(heads, n, e))
+	if (take_heads(heads, n, profile_own(profile_json, "retrieval_heads"), e) ||
+	    take_heads(heads, n, profile_shipped(e->model->fingerprint, "retrieval_heads"), e))
 		return 0;
 
 	int lo = p->layers / 2, hi = (p->layers * 5 + 5) / 6;
