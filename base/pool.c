@@ -38,6 +38,8 @@ struct pool {
 	atomic_uint round;   /* grows with every loop */
 	int started;
 	bool quit;
+	void *memory;
+	size_t bytes;
 };
 
 static void take_items(pool *p, int worker)
@@ -142,6 +144,7 @@ void pool_close(pool *p)
 	pthread_mutex_destroy(&p->lock);
 	free(p->thread);
 	free(p->member);
+	free(p->memory);
 	free(p);
 }
 
@@ -176,4 +179,14 @@ void pool_run(pool *p, int n, pool_fn fn, void *ud)
 	while (atomic_load(&p->working))
 		pthread_cond_wait(&p->done, &p->lock);
 	pthread_mutex_unlock(&p->lock);
+}
+
+void *pool_memory(pool *p, size_t bytes)
+{
+	if (bytes > p->bytes) {
+		free(p->memory);
+		p->memory = mem_aligned(bytes, 1);
+		p->bytes = p->memory ? bytes : 0;
+	}
+	return p->memory;
 }

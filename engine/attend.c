@@ -103,7 +103,7 @@ static bool worker_reserve(worker *w, const session *s, int rows, int spans)
 	w->q = mem_aligned((size_t)rows * hd, sizeof(float));
 	w->out = mem_aligned((size_t)rows * hd, sizeof(float));
 	w->lse = mem_aligned((size_t)rows, sizeof(float));
-	w->attention = mem_aligned(attention_scratch_floats((int)hd), sizeof(float));
+	w->attention = mem_aligned(attention_scratch_floats(rows, (int)hd), sizeof(float));
 	w->lookup = mem_aligned(s->ctx ? lookup_scratch_floats(s->ctx, rows) : 1, sizeof(float));
 	w->span = mem_array((size_t)spans, sizeof(*w->span));
 	return w->q && w->out && w->lse && w->attention && w->lookup && w->span;

@@ -13,18 +13,18 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/buckets.h"
 #include "kernels/elementwise.h"
 #include "kernels/matmul.h"
+#include "kernels/shares.h"
 
 /* S of a level-2 cluster for one query, and how many keys it stands for. */
-typedef struct {
-	float s, keys;
-} sample;
+typedef ranked sample;
 
 typedef struct {
-	float *score;        /* [group, body] */
-	float *edge_score;   /* [group, sinks + window] */
-	float *value, *edge_value; /* [body, head_dim], [sinks + window, head_dim] of the head, once for all queries */
+	float *query;        /* [queries, group, head_dim] */
+	float *score;        /* [queries, group, body] */
+	float *edge_score;   /* [queries, group, sinks + window] */
 	float *sum;          /* [k2 + 1, group] exponentials; the last row is the edges' */
 	float *acc;          /* [k2 + 1, group, head_dim] */
 	float *part_sum;     /* [group] of the clusters taken */
@@ -47,14 +47,14 @@ typedef struct {
 	context *c;
 	const progress *p;
 	scratch *worker;
-	sample *samples;     /* [layers, kv_heads, queries, k2] */
+	sample *samples;     /* [layers, kv_heads, queries, k2], and as many for sorting */
 	atomic_int done, failed;
 	error err;
 } work;
 
 static void scratch_free(scratch *w)
 {
-	float *all[] = { w->score, w->edge_score, w->value, w->edge_value, w->sum, w->acc, w->part_sum, w->part, w->exact,
+	float *all[] = { w->query, w->score, w->edge_score, w->sum, w->acc, w->part_sum, w->part, w->exact,
 	                 w->diff, w->projected, w->wo, w->wo_row, w->share, w->lookup, w->low_a, w->low_b };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -70,10 +70,10 @@ static bool scratch_new(scratch *w, const work *wk)
 	size_t g = (size_t)(p->heads / p->kv_heads), hd = (size_t)p->head_dim, k = (size_t)c->k2 + 1;
 	size_t curves = (size_t)wk->cap->n * CONTEXT_CURVE;
 
-	w->score = mem_aligned(g * (size_t)c->body, sizeof(float));
-	w->edge_score = mem_aligned(g * (size_t)(c->sinks + c->window), sizeof(float));
-	w->value = mem_aligned((size_t)c->body * hd, sizeof(float));
-	w->edge_value = mem_aligned((size_t)(c->sinks + c->window) * hd, sizeof(float));
+	size_t rows = (size_t)wk->cap->n * g;
+	w->query = mem_aligned(rows * hd, sizeof(float));
+	w->score = mem_aligned(rows * (size_t)c->body, sizeof(float));
+	w->edge_score = mem_aligned(rows * (size_t)(c->sinks + c->window), sizeof(float));
 	w->sum = mem_aligned(k * g, sizeof(float));
 	w->acc = mem_aligned(k * g * hd, sizeof(float));
 	w->part_sum = mem_aligned(g, sizeof(float));
@@ -90,7 +90,7 @@ static bool scratch_new(scratch *w, const work *wk)
 	w->lookup = mem_aligned(lookup_scratch_floats(c, (int)g), sizeof(float));
 	w->range = mem_array(k, sizeof(*w->range));
 	w->cluster = mem_array(k, sizeof(*w->cluster));
-	return w->score && w->edge_score && w->value && w->edge_value && w->sum && w->acc && w->part_sum && w->part && w->exact &&
+	return w->query && w->score && w->edge_score && w->sum && w->acc && w->part_sum && w->part && w->exact &&
 	       w->diff && w->projected && w->wo && w->wo_row && w->low_a && w->low_b && w->share && w->lookup && w->range && w->cluster;
 }
 
@@ -122,23 +122,6 @@ static void slice_wo(scratch *w, const session *s, int layer, int kv_head)
 	}
 }
 
-/* Exponentials relative to the row's maximum and their values, added up by bucket. */
-static void add_bucket(scratch *w, int bucket, const float *score, int stride, int from, int n, const float *v,
-                       const float *most, float scale, int group, int hd)
-{
-	float *sum = w->sum + (size_t)bucket * (size_t)group, *acc = w->acc + (size_t)bucket * (size_t)group * (size_t)hd;
-
-	for (int j = from; j < from + n; j++) {
-		const float *row = v + (size_t)j * (size_t)hd;
-		for (int g = 0; g < group; g++) {
-			float e = expf((score[g * stride + j] - most[g]) * scale), *a = acc + g * hd;
-			sum[g] += e;
-			for (int d = 0; d < hd; d++)
-				a[d] += e * row[d];
-		}
-	}
-}
-
 /* Edge keys that the query at this position sees: the sinks and the window up to it. */
 static int visible_edges(const context *c, int position)
 {
@@ -147,31 +130,43 @@ static int visible_edges(const context *c, int position)
 	return n < c->sinks ? c->sinks : n > c->sinks + c->window ? c->sinks + c->window : n;
 }
 
-/* Fill sum and acc for one query, q: [group, head_dim]. */
-static int sum_clusters(scratch *w, const context *c, const context_head *h, const float *q, int group,
-                        int position, float scale, error *err)
+/* Scores of all queries at once: many rows make the product cheap. */
+static int score_keys(scratch *w, const work *wk, const context_head *h, int layer, int kv_head, error *err)
 {
-	int hd = c->head_dim, edges = visible_edges(c, position), status;
+	const model_params *p = &wk->s->m->p;
+	const context *c = wk->c;
+	int group = p->heads / p->kv_heads, hd = p->head_dim, n = wk->cap->n, status;
+	size_t row = (size_t)group * (size_t)hd;
 	weights body = { h->k, DT_F16, c->body, hd }, edge = { h->edge_k, DT_F16, c->sinks + c->window, hd };
+
+	for (int q = 0; q < n; q++)
+		memcpy(w->query + (size_t)q * row,
+		       wk->cap->q + (((size_t)layer * (size_t)n + (size_t)q) * (size_t)p->heads + (size_t)(kv_head * group)) * (size_t)hd,
+		       row * sizeof(float));
+	if ((status = cpu_matmul(w->score, c->body, w->query, hd, n * group, &body, NULL, NULL, err)))
+		return status;
+	return cpu_matmul(w->edge_score, edge.out, w->query, hd, n * group, &edge, NULL, NULL, err);
+}
+
+/* Fill sum and acc for one query. */
+static int sum_clusters(scratch *w, const context *c, const context_head *h, int query, int group, int position, float scale, error *err)
+{
+	int hd = c->head_dim, edges = visible_edges(c, position), width = c->sinks + c->window;
+	float *score = w->score + (size_t)(query * group) * (size_t)c->body, *edge = w->edge_score + (size_t)(query * group) * (size_t)width;
+	const uint32_t whole[2] = { 0, (uint32_t)edges };
 	float most[64];
 
-	if ((status = cpu_matmul(w->score, c->body, q, hd, group, &body, NULL, NULL, err)) ||
-	    (status = cpu_matmul(w->edge_score, edge.out, q, hd, group, &edge, NULL, NULL, err)))
-		return status;
 	for (int g = 0; g < group; g++) {
-		most[g] = -INFINITY;
-		for (int j = 0; j < c->body; j++)
-			most[g] = fmaxf(most[g], w->score[(size_t)g * (size_t)c->body + (size_t)j]);
-		for (int j = 0; j < edges; j++)
-			most[g] = fmaxf(most[g], w->edge_score[g * edge.out + j]);
-		if (!isfinite(most[g]))
+		float a = cpu_largest(score + (size_t)g * (size_t)c->body, c->body), b = cpu_largest(edge + (size_t)g * (size_t)width, edges);
+		if (!isfinite(a) || !isfinite(b))
 			return error_set(err, ERR_NUMERIC, "calibration met a value that is no number");
+		most[g] = a > b ? a : b;
 	}
-	memset(w->sum, 0, ((size_t)c->k2 + 1) * (size_t)group * sizeof(float));
-	memset(w->acc, 0, ((size_t)c->k2 + 1) * (size_t)(group * hd) * sizeof(float));
-	for (int k = 0; k < c->k2; k++)
-		add_bucket(w, k, w->score, c->body, (int)h->range2[k], (int)(h->range2[k + 1] - h->range2[k]), w->value, most, scale, group, hd);
-	add_bucket(w, c->k2, w->edge_score, edge.out, 0, edges, w->edge_value, most, scale, group, hd);
+	bucket_args args = { w->sum, w->acc, score, (size_t)c->body, most, h->v, h->range2, c->k2, group, hd, scale };
+	cpu_buckets(&args);
+	args = (bucket_args){ w->sum + (size_t)c->k2 * (size_t)group, w->acc + (size_t)c->k2 * (size_t)(group * hd), edge, (size_t)width,
+	                      most, h->edge_v, whole, 1, group, hd, scale };
+	cpu_buckets(&args);
 	return 0;
 }
 
@@ -184,8 +179,7 @@ static void output_of(float *out, scratch *w, const int *cluster, int n, int k2,
 		const float *acc = w->acc + (size_t)cluster[i] * (size_t)(group * hd);
 		for (int g = 0; g < group; g++)
 			w->part_sum[g] += w->sum[(size_t)cluster[i] * (size_t)group + (size_t)g];
-		for (int d = 0; d < group * hd; d++)
-			w->part[d] += acc[d];
+		cpu_add(w->part, acc, (size_t)(group * hd), NULL);
 	}
 	for (int g = 0; g < group; g++)
 		for (int d = 0; d < hd; d++)
@@ -247,17 +241,16 @@ static int calibrate_head(const work *wk, scratch *w, int layer, int kv_head, er
 	int group = p->heads / p->kv_heads, hd = p->head_dim, status = 0;
 	float scale = 1.0f / sqrtf((float)hd);
 
-	cpu_from_f16(w->value, h->v, (size_t)c->body * (size_t)hd);
-	cpu_from_f16(w->edge_value, h->edge_v, (size_t)(c->sinks + c->window) * (size_t)hd);
+	status = score_keys(w, wk, h, layer, kv_head, err);
 	for (int q = 0; q < cap->n && !status; q++) {
-		const float *query = cap->q + (((size_t)layer * (size_t)cap->n + (size_t)q) * (size_t)p->heads + (size_t)(kv_head * group)) * (size_t)hd;
+		const float *query = w->query + (size_t)q * (size_t)(group * hd);
 		sample *to = wk->samples + (((size_t)layer * (size_t)c->kv_heads + (size_t)kv_head) * (size_t)cap->n + (size_t)q) * (size_t)c->k2;
-		if ((status = sum_clusters(w, c, h, query, group, cap->from + q * cap->step, scale, err)) ||
+		if ((status = sum_clusters(w, c, h, q, group, cap->from + q * cap->step, scale, err)) ||
 		    (status = try_shares(w, wk, h, q, query, group, rw.cost, err)) ||
 		    (status = lookup_scores(w->share, c, h, query, group, scale, w->lookup, err)))
 			break;
 		for (int k = 0; k < c->k2; k++)
-			to[k] = (sample){ w->share[k], (float)(h->range2[k + 1] - h->range2[k]) };
+			to[k] = (sample){ w->share[k], (int)(h->range2[k + 1] - h->range2[k]) };
 	}
 	for (int i = 0; i < CONTEXT_CURVE; i++)
 		rw.cost[i] /= (float)cap->n;
@@ -286,13 +279,6 @@ static void calibrate_item(void *ud, int item, int who)
 	}
 }
 
-static int by_falling_s(const void *a, const void *b)
-{
-	float x = ((const sample *)a)->s, y = ((const sample *)b)->s;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
 /* T for each share: the S down to which the clusters of all heads and queries must
  * be taken for that share of the keys (the paper's section 3.2). */
 static void set_thresholds(work *wk)
@@ -302,10 +288,10 @@ static void set_thresholds(work *wk)
 	float *t = context_thresholds_rw(wk->c), *read = t + CONTEXT_CURVE;
 	double keys = 0, total = (double)lookups * c->body;
 
-	qsort(wk->samples, n, sizeof(*wk->samples), by_falling_s);
+	ranked_sort(wk->samples, n, wk->samples + n);
 	for (int i = 0; i < CONTEXT_CURVE; i++) {
 		while (at < n && keys < context_share[i] * total)
-			keys += wk->samples[at++].keys;
+			keys += wk->samples[at++].i;
 		/* The first one that is left out; S > T is then exactly those before it. */
 		t[i] = at < n ? wk->samples[at].s : 0.0f;
 		read[i] = (float)(keys / total + 0.5 * (c->k1 + fmin(c->k2, 3.0 * context_share[i] * c->k2)) / c->body);
@@ -322,7 +308,7 @@ int calibrate_context(context *c, const session *s, const capture *cap, const pr
 		return 0;
 	if (s->m->p.heads / s->m->p.kv_heads > 64)
 		return error_set(err, ERR_UNSUPPORTED, "more than 64 query heads share a KV head in this model: folio cannot calibrate it");
-	wk.samples = mem_array(heads * (size_t)cap->n * (size_t)c->k2, sizeof(*wk.samples));
+	wk.samples = mem_array(2 * heads * (size_t)cap->n * (size_t)c->k2, sizeof(*wk.samples));
 	wk.worker = mem_zeroed((size_t)workers, sizeof(*wk.worker));
 	if (!wk.samples || !wk.worker)
 		status = error_nomem(err, "calibration");

@@ -16,11 +16,6 @@ static const float SPREAD = 10.0f;
  * to this part of T. */
 static const float COARSE = 0.25f;
 
-typedef struct {
-	float s;
-	int i;
-} ranked;
-
 /* Where one lookup keeps its intermediate values; laid over the caller's scratch. */
 typedef struct {
 	float *score;   /* [rows, k2] */
@@ -49,50 +44,6 @@ static workspace lay_out(float *scratch, const context *c, int rows)
 	w.order2 = w.order1 + c->k1;
 	w.other = w.order2 + c->k2;
 	return w;
-}
-
-/* Bits of a share so that a larger one sorts first: shares are not negative, and
- * such floats are ordered as their bits are. */
-static uint32_t falling_bits(float s)
-{
-	uint32_t u;
-
-	memcpy(&u, &s, sizeof(u));
-	return ~u;
-}
-
-/* In falling order; equal ones keep theirs. Radix sort in three passes, for the
- * several hundred clusters of a lookup. */
-static void sort_falling(ranked *a, int n, ranked *tmp)
-{
-	enum { BITS = 11, BUCKETS = 1 << BITS, PASSES = 3 };
-
-	if (n <= 32) {
-		for (int i = 1; i < n; i++) {
-			ranked one = a[i];
-			int at = i;
-			for (; at > 0 && a[at - 1].s < one.s; at--)
-				a[at] = a[at - 1];
-			a[at] = one;
-		}
-		return;
-	}
-	uint32_t count[PASSES][BUCKETS] = { 0 };
-	for (int i = 0; i < n; i++)
-		for (int p = 0; p < PASSES; p++)
-			count[p][falling_bits(a[i].s) >> p * BITS & (BUCKETS - 1)]++;
-	for (int p = 0; p < PASSES; p++) {
-		ranked *from = p % 2 ? tmp : a, *to = p % 2 ? a : tmp;
-		uint32_t at = 0;
-		for (int k = 0; k < BUCKETS; k++) {
-			uint32_t here = count[p][k];
-			count[p][k] = at;
-			at += here;
-		}
-		for (int i = 0; i < n; i++)
-			to[count[p][falling_bits(from[i].s) >> p * BITS & (BUCKETS - 1)]++] = from[i];
-	}
-	memcpy(a, tmp, (size_t)n * sizeof(*a));
 }
 
 static int not_finite(error *err)
@@ -137,7 +88,7 @@ static int choose_level1(int *kept, workspace *ws, const context *c, const conte
 		return status;
 	for (int i = 0; i < c->k1; i++)
 		ws->order1[i] = (ranked){ ws->s[i], i };
-	sort_falling(ws->order1, c->k1, ws->other);
+	ranked_sort(ws->order1, (size_t)c->k1, ws->other);
 
 	double want = (double)rule->share * SPREAD * c->body, have = 0;
 	int n = 0;
@@ -175,7 +126,7 @@ static int rank_level2(int *n, workspace *ws, int kept, const context *c, const 
 		return not_finite(err);
 	for (int i = 0; i < total; i++)
 		ws->order2[i].s = ws->s[i];
-	sort_falling(ws->order2, total, ws->other);
+	ranked_sort(ws->order2, (size_t)total, ws->other);
 	*n = total;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #define ENGINE_LOOKUP_H
 
 #include "engine/context.h"
+#include "engine/ranked.h"
 
 typedef struct {
 	float share;     /* of the body's keys; 0: the head reads nothing of the body; >= 1: all of it */

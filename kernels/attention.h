@@ -14,7 +14,8 @@
  * q: [rows, dim] f32, already rotated, not scaled. k, v: [n, dim] f16, rows packed
  * (f32 for sessions that are held against references).
  * f32 accumulation; agreement with the reference 2e-5 absolute + 2e-5 relative
- * for values of order 1. dim is a multiple of 2, any size up to 256 must work,
+ * for values of order 1, with AMX (keys, queries, probabilities and values as pairs of
+ * bf16, kernels/tiles.h) 5e-5. dim is a multiple of 2, any size up to 256 must work,
  * 64, 80, 96, 128, 256 are the ones to be fast for. */
 
 #ifndef KERNELS_ATTENTION_H
@@ -53,8 +54,8 @@ typedef struct {
 size_t attention_state_floats(int rows, int dim);
 void attention_state_init(attention_state *s, float *mem, int rows, int dim, int group);
 
-/* Take the spans in. scratch: attention_scratch_floats(dim) floats, 64-aligned. */
-size_t attention_scratch_floats(int dim);
+/* Take the spans in. scratch: attention_scratch_floats floats, 64-aligned. */
+size_t attention_scratch_floats(int rows, int dim);
 void ref_attention(attention_state *s, const float *q, const attention_span *span, int spans, float scale);
 void cpu_attention(attention_state *s, const float *q, const attention_span *span, int spans, float scale,
                    float *scratch);

@@ -18,26 +18,49 @@ void attention_state_init(attention_state *s, float *mem, int rows, int dim, int
 	memset(s->acc, 0, (size_t)rows * (size_t)dim * sizeof(float));
 }
 
-size_t attention_scratch_floats(int dim)
+size_t attention_scratch_floats(int rows, int dim)
 {
 	/* keys transposed, values, and probabilities of a strip of rows */
-	return 2 * ATTENTION_TILE * (size_t)dim + 16 * ATTENTION_TILE;
+	size_t n = 2 * ATTENTION_TILE * (size_t)dim + 16 * ATTENTION_TILE;
+
+#ifdef FOLIO_AMX
+	size_t tiles = amx_attention_floats(rows, dim);
+	n = tiles > n ? tiles : n;
+#endif
+	(void)rows;
+	return n;
 }
 
-static void tile_done(attention_state *s, const float *q, attention_tile *t, float scale, float *scratch)
+typedef struct {
+	attention_state *s;
+	const float *q;
+	float scale, *scratch;
+#ifdef FOLIO_AMX
+	bool tiled;
+	attention_pass pass;
+#endif
+} work;
+
+static void tile_done(work *w, attention_tile *t)
 {
-	if (t->n && s->rows <= ATTENTION_FEW)
-		ISA_PICK(attention_few)(s, q, t, scale);
-	else if (t->n)
-		ISA_PICK(attention_many)(s, q, t, scale, scratch);
+	if (!t->n)
+		return;
+#ifdef FOLIO_AMX
+	if (w->tiled)
+		amx_attention_tile(&w->pass, t);
+	else
+#endif
+	if (w->s->rows <= ATTENTION_FEW)
+		ISA_PICK(attention_few)(w->s, w->q, t, w->scale);
+	else
+		ISA_PICK(attention_many)(w->s, w->q, t, w->scale, w->scratch);
 	t->n = 0;
 }
 
-void cpu_attention(attention_state *s, const float *q, const attention_span *span, int spans, float scale,
-                   float *scratch)
+static void each_tile(work *w, const attention_span *span, int spans)
 {
 	attention_tile t = { .n = 0 };
-	int dim = s->dim, tokens = (s->rows + s->group - 1) / s->group;
+	int dim = w->s->dim, tokens = (w->s->rows + w->s->group - 1) / w->s->group;
 
 	for (int i = 0; i < spans; i++) {
 		bool causal = span[i].first_visible >= 0;
@@ -48,7 +71,7 @@ void cpu_attention(attention_state *s, const float *q, const attention_span *spa
 		int free_to_all = causal ? (span[i].first_visible + 1 < n ? span[i].first_visible + 1 : n) : n;
 		for (int j = 0; j < n; j++) {
 			if (j == free_to_all || t.n == ATTENTION_TILE || t.wide != span[i].wide) {
-				tile_done(s, q, &t, scale, scratch);
+				tile_done(w, &t);
 				t.wide = span[i].wide;
 				t.causal = j >= free_to_all;
 				t.visible = span[i].first_visible - j;
@@ -57,11 +80,28 @@ void cpu_attention(attention_state *s, const float *q, const attention_span *spa
 			t.v[t.n++] = attention_row(&span[i], span[i].v, j, dim);
 		}
 		if (n > free_to_all) {
-			tile_done(s, q, &t, scale, scratch);
+			tile_done(w, &t);
 			t.causal = false;
 		}
 	}
-	tile_done(s, q, &t, scale, scratch);
+	tile_done(w, &t);
+}
+
+void cpu_attention(attention_state *s, const float *q, const attention_span *span, int spans, float scale,
+                   float *scratch)
+{
+	work w = { .s = s, .q = q, .scale = scale, .scratch = scratch };
+
+#ifdef FOLIO_AMX
+	w.tiled = cpu_isa_used() == CPU_AMX && s->rows > ATTENTION_FEW;
+	if (w.tiled)
+		amx_attention_begin(&w.pass, s, q, scale, scratch);
+#endif
+	each_tile(&w, span, spans);
+#ifdef FOLIO_AMX
+	if (w.tiled)
+		amx_attention_end(&w.pass);
+#endif
 }
 
 void attention_merge(attention_state *into, const attention_state *other)

@@ -19,6 +19,7 @@ typedef struct {
 	float *centre; /* [k, dim] */
 	int *size;     /* [k] rows */
 	float *score;  /* [CHUNK, k] */
+	uint16_t *tile; /* the centres, split, with AMX; else NULL */
 	int *index;    /* [max(n, k)] */
 } state;
 
@@ -48,20 +49,49 @@ static void seed_centres(state *s, int drawn, uint64_t seed)
 	}
 }
 
-/* Assign every row to its nearest centre; returns how many moved, or an error. */
-static int assign_rows(state *s, int *moved, error *err)
+/* The nearest centres of m rows from i on. */
+static int nearest(int *index, state *s, int i, int m, bool exact, error *err)
 {
 	weights w = { s->centre, DT_F32, s->k, s->dim };
+
+#ifdef FOLIO_AMX
+	if (s->tile) {
+		matmul_split c = { s->tile, 0, matmul_split_blocks(s->dim) };
+		amx_nearest(index, s->fit + i, row(s, i), m, s->dim, &c, s->k, exact);
+		return 0;
+	}
+#endif
+	(void)exact;
+	int status = cpu_matmul(s->score, s->k, row(s, i), s->dim, m, &w, NULL, NULL, err);
+	if (!status)
+		ISA_PICK(argmax_rows)(index, s->fit + i, s->score, m, s->k);
+	return status;
+}
+
+static void split_centres(state *s)
+{
+#ifdef FOLIO_AMX
+	matmul_split c = { s->tile, 0, matmul_split_blocks(s->dim) };
+	if (s->tile)
+		amx_split_rows(&c, s->centre, s->dim, s->k, s->dim, 0, (s->k + MATMUL_PANEL - 1) / MATMUL_PANEL * MATMUL_PANEL);
+#else
+	(void)s;
+#endif
+}
+
+/* Assign every row to its nearest centre; returns how many moved, or an error. */
+static int assign_rows(state *s, int *moved, bool exact, error *err)
+{
 	int index[CHUNK];
 
 	*moved = 0;
+	split_centres(s);
 	memset(s->size, 0, (size_t)s->k * sizeof(*s->size));
 	for (int i = 0; i < s->n; i += CHUNK) {
 		int m = s->n - i < CHUNK ? s->n - i : CHUNK;
-		int status = cpu_matmul(s->score, s->k, row(s, i), s->dim, m, &w, NULL, NULL, err);
+		int status = nearest(index, s, i, m, exact, err);
 		if (status)
 			return status;
-		ISA_PICK(argmax_rows)(index, s->fit + i, s->score, m, s->k);
 		for (int r = 0; r < m; r++) {
 			*moved += s->assign[i + r] != index[r];
 			s->assign[i + r] = index[r];
@@ -163,7 +193,7 @@ static int cap_sizes(state *s, int most_rows, error *err)
 	return status;
 }
 
-static int rounds(state *s, int n, const cancel *stop, error *err)
+static int rounds(state *s, int n, bool sampled, const cancel *stop, error *err)
 {
 	int moved, status;
 
@@ -172,7 +202,7 @@ static int rounds(state *s, int n, const cancel *stop, error *err)
 	for (int r = 0; r < n; r++) {
 		if (cancel_raised(stop))
 			return error_set(err, ERR_CANCEL, "stopped");
-		if ((status = assign_rows(s, &moved, err)))
+		if ((status = assign_rows(s, &moved, !sampled && r == n - 1, err)))
 			return status;
 		fill_empty(s);
 		if (r == n - 1 || moved <= s->n / 1000)
@@ -201,7 +231,7 @@ static int rounds_sampled(state *s, int n, const cancel *stop, error *err)
 			memcpy(x + (size_t)i * (size_t)s->dim, row(s, s->index[i]), (size_t)s->dim * sizeof(*x));
 			weight[i] = s->weight ? s->weight[s->index[i]] : 1.0f;
 		}
-		if (!(status = rounds(&part, n, stop, err)))
+		if (!(status = rounds(&part, n, true, stop, err)))
 			update_centres(&part);
 	}
 	free(x);
@@ -219,7 +249,7 @@ static int run(state *s, const kmeans_options *o, const cancel *stop, error *err
 	if (sample)
 		status = rounds_sampled(s, o->sampled, stop, err);
 	if (!status)
-		status = rounds(s, o->rounds, stop, err);
+		status = rounds(s, o->rounds, false, stop, err);
 	if (!status && o->most_rows)
 		status = cap_sizes(s, o->most_rows, err);
 	return status;
@@ -242,7 +272,9 @@ int cpu_kmeans(int *assign, const float *x, const float *weight, int n, int dim,
 	s.size = mem_array((size_t)o->k, sizeof(int));
 	s.score = mem_aligned((size_t)CHUNK * (size_t)o->k, sizeof(float));
 	s.index = mem_array((size_t)n, sizeof(int));
-	if (!s.fit || !s.centre || !s.size || !s.score || !s.index)
+	bool tiled = cpu_isa_used() == CPU_AMX && dim <= 256;
+	s.tile = tiled ? mem_aligned(matmul_split_bytes(o->k, matmul_split_blocks(dim)), 1) : NULL;
+	if ((tiled && !s.tile) || !s.fit || !s.centre || !s.size || !s.score || !s.index)
 		status = error_nomem(err, "clustering");
 	else
 		status = run(&s, o, stop, err);
@@ -251,5 +283,6 @@ int cpu_kmeans(int *assign, const float *x, const float *weight, int n, int dim,
 	free(s.size);
 	free(s.score);
 	free(s.index);
+	free(s.tile);
 	return status;
 }

@@ -5,13 +5,15 @@
  * x: [rows, in] f32, rows x_stride floats apart.   y: [rows, out] f32, y_stride apart.
  * w: [out, in] in format t, rows packed (dtype_row_bytes); bias: [out] f32 or NULL.
  * y must not overlap x or w. Accumulation is f32 (double in the reference);
- * agreement 1e-5 * sum_i |x_i w_i|. in is a multiple of the format's block.
+ * agreement 1e-5 * sum_i |x_i w_i|, with AMX, which multiplies pairs of bf16, 2e-5.
+ * in is a multiple of the format's block.
  *
  * A low-rank difference (LoRA; Hu et al. 2021) is added to the same sums, without a
  * pass of its own over y:   y[r, j] += sum_k t[r, k] * b[j, k],   t = x times A.
  *
  * One row reads w once at memory speed (decode); several rows dequantise a panel
- * of w once and use it for all of them (prefill). With F16 or F32 weights this is
+ * of w once and use it for all of them (prefill). With a pool, what x is split into
+ * for AMX lies in the pool's memory. With F16 or F32 weights this is
  * also the product of queries with keys or centroids. */
 
 #ifndef KERNELS_MATMUL_H

@@ -4,6 +4,8 @@
 #ifndef KERNELS_MATMUL_IMPL_H
 #define KERNELS_MATMUL_IMPL_H
 
+#include <stdbool.h>
+
 #include "kernels/cpu.h"
 #include "kernels/matmul.h"
 
@@ -26,5 +28,31 @@ typedef struct {
 /* Outputs [from, to) of every row, by dot products / by one panel. */
 ISA_DECLARE(void, matmul_dots, const matmul_args *a, int from, int to);
 ISA_DECLARE(void, matmul_panel, const matmul_args *a, int from, int to);
+
+/* Rows of x as high and low bf16 (kernels/tiles.h), in the order in which tiles are
+ * loaded; rows are filled up to MATMUL_PANEL and inputs to a tile with zeros. */
+typedef struct {
+	uint16_t *tile;      /* [row blocks, input blocks, 2, 16, 32] */
+	int from, blocks;    /* first input, blocks of 32 inputs */
+} matmul_split;
+
+/* Inputs that a split of n takes, in blocks; bytes of a split. */
+static inline int matmul_split_blocks(int n)
+{
+	return (n + 31) / 32;
+}
+
+static inline size_t matmul_split_bytes(int rows, int blocks)
+{
+	return (size_t)((rows + MATMUL_PANEL - 1) / MATMUL_PANEL * MATMUL_PANEL) * (size_t)blocks * 32 * 2 * sizeof(uint16_t);
+}
+
+/* Split rows [from, to) of x [rows, n], n inputs from the split's first on; a row
+ * beyond the last is zero. */
+void amx_split_rows(const matmul_split *s, const float *x, int x_stride, int rows, int n, int from, int to);
+
+/* Outputs [from, to) of all rows; low: the split of a->low->t, or NULL. add: to what
+ * y holds already. */
+void amx_matmul_panel(const matmul_args *a, const matmul_split *x, const matmul_split *low, bool add, int from, int to);
 
 #endif

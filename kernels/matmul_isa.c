@@ -62,11 +62,10 @@ static inline void dots(float *sum, const weights *w, int j, const float *x, siz
 
 void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
 {
-	enum { MOST = 512 }; /* blocks of a row whose sums of x have room */
-	float xs[MATMUL_FEW * MOST];
+	float xs[MATMUL_FEW * DOTS_BLOCKS];
 	int blocks = a->w->in / 32;
 	size_t bytes = dtype_row_bytes(a->w->type, a->w->in);
-	bool fused = dots_fused(a->w->type) && blocks <= MOST, along = fused && dots_takes(a->low);
+	bool fused = dots_fused(a->w->type) && blocks <= DOTS_BLOCKS, along = fused && dots_takes(a->low);
 	const low_rank *low = a->low;
 	size_t low_bytes = along ? dtype_row_bytes(DT_Q8_0, low->b->in) : 0;
 	dots_args args = { a->x, xs, along ? low->t : NULL, (size_t)a->x_stride, along ? (size_t)low->t_stride : 0, blocks,

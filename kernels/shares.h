@@ -15,4 +15,7 @@
 bool ref_shares(float *s, float *score, const float *size, int n, int rows, float scale);
 bool cpu_shares(float *s, float *score, const float *size, int n, int rows, float scale);
 
+/* The largest of x [n], NaN when one is not finite; -INFINITY for n = 0. */
+float cpu_largest(const float *x, int n);
+
 #endif

@@ -5,9 +5,10 @@
 #include <math.h>
 
 ISA_DECLARE(bool, shares_rows, float *s, float *score, const float *size, int n, int rows, float scale);
+ISA_DECLARE(float, largest, const float *x, int n);
 
 /* The largest, or NaN when one is not finite: x - x is 0 for finite x alone. */
-static float largest(const float *x, int n)
+float ISA_NAME(largest)(const float *x, int n)
 {
 	vf most = vf_set(-INFINITY), odd = vf_set(0);
 	float m = -INFINITY, o = 0;
@@ -31,7 +32,7 @@ bool ISA_NAME(shares_rows)(float *s, float *score, const float *size, int n, int
 {
 	memset(s, 0, (size_t)n * sizeof(*s));
 	for (int r = 0; r < rows; r++) {
-		float *e = score + (size_t)r * (size_t)n, most = largest(e, n), sum = 0;
+		float *e = score + (size_t)r * (size_t)n, most = ISA_NAME(largest)(e, n), sum = 0;
 		vf sums = vf_set(0);
 		int i = 0;
 		if (isnan(most))

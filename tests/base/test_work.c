@@ -54,6 +54,23 @@ static void every_item_is_done_once(void **state)
 	pool_close(NULL);
 }
 
+static void memory_is_kept_and_grows(void **state)
+{
+	error err = { 0 };
+	pool *p;
+
+	(void)state;
+	OK(pool_open(&p, 2, &err));
+	char *first = pool_memory(p, 100);
+	assert_non_null(first);
+	assert_int_equal((uintptr_t)first % 64, 0);
+	assert_ptr_equal(pool_memory(p, 40), first);
+	memset(pool_memory(p, 1 << 20), 1, 1 << 20);
+	assert_null(pool_memory(p, SIZE_MAX));
+	assert_non_null(pool_memory(p, 10));
+	pool_close(p);
+}
+
 static void a_team_of_no_size_is_refused_or_counted(void **state)
 {
 	error err = { 0 };
@@ -129,7 +146,7 @@ static void the_generator_is_the_published_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_item_is_done_once),
+		cmocka_unit_test(every_item_is_done_once), cmocka_unit_test(memory_is_kept_and_grows),
 		cmocka_unit_test(a_team_of_no_size_is_refused_or_counted),
 		cmocka_unit_test(progress_reports_and_stops),
 		cmocka_unit_test(errors_say_what_they_are_told),

@@ -48,7 +48,7 @@ static void bench_matmul(dtype t, int rows, int out, int in, pool *p)
 
 static void bench_attention(const char *name, int rows, int group, int dim, int keys, int each, int first_visible)
 {
-	float *q = noise((size_t)(rows * dim)), *mem = noise(attention_state_floats(rows, dim)), *scratch = noise(attention_scratch_floats(dim));
+	float *q = noise((size_t)(rows * dim)), *mem = noise(attention_state_floats(rows, dim)), *scratch = noise(attention_scratch_floats(rows, dim));
 	f16 *k = mem_zeroed((size_t)keys * (size_t)dim, 2), *v = mem_zeroed((size_t)keys * (size_t)dim, 2);
 	int spans = 0;
 	attention_span *span = mem_array((size_t)(keys / each + 1), sizeof(*span));

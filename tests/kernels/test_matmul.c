@@ -26,7 +26,21 @@ static void any_weights(uint8_t *w, dtype t, size_t row, int out, int in, rng *r
 	free(f);
 }
 
-/* The tolerance of matmul.h: relative to the sum of magnitudes. */
+static double magnitude(const float *x, const float *w, int n)
+{
+	double sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += fabs((double)x[i] * w[i]);
+	return sum;
+}
+
+/* Of matmul.h, relative to the sum of magnitudes. */
+static double tolerance(void)
+{
+	return cpu_isa_used() == CPU_AMX ? 2e-5 : 1e-5;
+}
+
 static void check(dtype t, int rows, int out, int in, pool *p)
 {
 	rng r = { (uint64_t)t * 1000 + (uint64_t)(rows * 7 + out * 3 + in) };
@@ -44,11 +58,9 @@ static void check(dtype t, int rows, int out, int in, pool *p)
 	for (int j = 0; j < out; j++) {
 		ref_dequantize(line, w + (size_t)j * row, t, in);
 		for (int i = 0; i < rows; i++) {
-			double sum = fabs(bias[j]);
-			for (int k = 0; k < in; k++)
-				sum += fabs((double)x[i * (in + 3) + k] * line[k]);
+			double sum = fabs(bias[j]) + magnitude(x + (size_t)i * (size_t)(in + 3), line, in);
 			double diff = fabs((double)got[i * (out + 1) + j] - want[i * (out + 1) + j]);
-			if (!(diff <= 1e-5 * sum))
+			if (!(diff <= tolerance() * sum))
 				fail_msg("%s %dx%dx%d isa %s row %d col %d: %g not %g", dtype_get(t)->name, rows, out, in,
 				         cpu_isa_name(cpu_isa_used()), i, j, got[i * (out + 1) + j], want[i * (out + 1) + j]);
 		}
@@ -73,7 +85,7 @@ static void every_format_at_odd_sizes(void **unused)
 }
 
 /* With a difference of some rank: below and above what a panel of its own holds. */
-static void check_low_rank(dtype t, int rows, int out, int in, int rank)
+static void check_low_rank(dtype t, int rows, int out, int in, int rank, pool *p)
 {
 	rng r = { (uint64_t)(rows * 7 + out * 3 + in + rank) };
 	size_t row = dtype_row_bytes(DT_Q4_1, in), low_row = dtype_row_bytes(t, rank);
@@ -82,16 +94,27 @@ static void check_low_rank(dtype t, int rows, int out, int in, int rank)
 	float *want = any_floats(&r, (size_t)(rows * out)), *got = any_floats(&r, (size_t)(rows * out));
 	weights ws = { w, DT_Q4_1, out, in }, bs = { b, t, out, rank };
 	low_rank low = { &bs, t_rows, rank + 5 };
+	float *line = any_floats(&r, (size_t)(in + rank));
 	error err;
 
 	any_weights(w, DT_Q4_1, row, out, in, &r);
 	any_weights(b, t, low_row, out, rank, &r);
 	ref_matmul(want, out, x, in, rows, &ws, NULL);
 	ref_matmul_low_rank(want, out, rows, &low);
-	OK(cpu_matmul_low_rank(got, out, x, in, rows, &ws, NULL, &low, NULL, &err));
-	for (int i = 0; i < rows * out; i++)
-		if (!(fabs((double)got[i] - want[i]) <= 1e-5 * (in + rank)))
-			fail_msg("rank %d rows %d isa %s at %d: %g not %g", rank, rows, cpu_isa_name(cpu_isa_used()), i, got[i], want[i]);
+	OK(cpu_matmul_low_rank(got, out, x, in, rows, &ws, NULL, &low, p, &err));
+	for (int j = 0; j < out; j++) {
+		ref_dequantize(line, w + (size_t)j * row, DT_Q4_1, in);
+		ref_dequantize(line + in, b + (size_t)j * low_row, t, rank);
+		for (int i = 0; i < rows; i++) {
+			double sum = magnitude(x + (size_t)i * (size_t)in, line, in) +
+			             magnitude(t_rows + (size_t)i * (size_t)(rank + 5), line + in, rank);
+			double diff = fabs((double)got[i * out + j] - want[i * out + j]);
+			if (!(diff <= tolerance() * sum))
+				fail_msg("rank %d rows %d isa %s row %d col %d: %g not %g, of %g", rank, rows, cpu_isa_name(cpu_isa_used()), i, j,
+				         got[i * out + j], want[i * out + j], sum);
+		}
+	}
+	free(line);
 	free(w);
 	free(b);
 	free(x);
@@ -104,26 +127,39 @@ static void low_rank_differences_are_added(void **unused)
 {
 	(void)unused;
 	static const int rows[] = { 1, 5, 6, 13, 300 }, ranks[] = { 1, 32, 64, 96, 600 };
+	pool *p;
+	error err;
+	OK(pool_open(&p, 2, &err));
 	EACH_ISA(i)
 		for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++)
 			for (size_t k = 0; k < sizeof(ranks) / sizeof(*ranks); k++) {
-				check_low_rank(DT_F16, rows[r], 65, 96, ranks[k]);
-				check_low_rank(DT_F16, rows[r], 33, 1536, ranks[k]);
+				check_low_rank(DT_F16, rows[r], 65, 96, ranks[k], NULL);
+				check_low_rank(DT_F16, rows[r], 33, 1536, ranks[k], NULL);
+				check_low_rank(DT_F16, rows[r], 33, 1536, ranks[k], p);
 				if (ranks[k] % 32 == 0)
-					check_low_rank(DT_Q8_0, rows[r], 65, 96, ranks[k]);
+					check_low_rank(DT_Q8_0, rows[r], 65, 96, ranks[k], p);
 			}
+	pool_close(p);
 }
 
 static void long_rows_and_many(void **unused)
 {
 	(void)unused;
+	pool *p;
+	error err;
+	OK(pool_open(&p, 2, &err));
 	EACH_ISA(i) {
+		check(DT_Q4_1, 100, 40, 1536, p);
+		check(DT_F32, 47, 97, 1111, p);
+		check(DT_F32, 47, 97, 1111, NULL);
+		check(DT_Q4_1, 600, 32, 576, NULL);
 		check(DT_Q4_1, 100, 40, 1536, NULL);
 		check(DT_F32, 250, 33, 64, NULL);
 		check(DT_F16, 3, 7, 4128, NULL);
 		check(DT_F16, 48, 70, 64, NULL);
 		check(DT_F32, 9, 5, 17, NULL);
 	}
+	pool_close(p);
 }
 
 static void threads_change_nothing(void **unused)
@@ -166,6 +202,11 @@ static void nan_reaches_the_result(void **unused)
 		assert_false(isnan(y[4 * 3]));
 		cpu_matmul(y, 3, x, 32, 1, &ws, NULL, NULL, NULL);
 		assert_true(isnan(y[0]));
+		w[32 + 7] = NAN; /* in a weight it is in one column alone */
+		cpu_matmul(y, 3, x, 32, 8, &ws, NULL, NULL, NULL);
+		assert_true(isnan(y[4 * 3 + 1]));
+		assert_false(isnan(y[4 * 3]) || isnan(y[4 * 3 + 2]));
+		w[32 + 7] = 0;
 	}
 }
 

@@ -1,5 +1,6 @@
 #include "tests/kernels/kernel_test.h"
 
+#include "kernels/buckets.h"
 #include "kernels/elementwise.h"
 #include "kernels/elementwise_impl.h"
 #include "kernels/kmeans.h"
@@ -231,10 +232,58 @@ static void cluster_shares(void **unused)
 			}
 }
 
+static void sums_by_bucket(void **unused)
+{
+	(void)unused;
+	static const uint32_t range[] = { 0, 1, 18, 18, 51, 117 };
+	static const int dims[] = { 64, 18, 80, 5 };
+	enum { N = 117, BUCKETS = 5, STRIDE = N + 3 };
+
+	EACH_ISA(i)
+		for (int d = 0; d < 4; d++)
+			for (int group = 1; group <= 9; group += 2) {
+				rng r = { (uint64_t)(d * 10 + group) };
+				int dim = dims[d];
+				size_t rows = (size_t)(BUCKETS * group), n = (size_t)(group * STRIDE);
+				float *score = any_floats(&r, n), *other = mem_aligned(n, sizeof(float)), *most = any_floats(&r, (size_t)group);
+				float *sum[2] = { any_floats(&r, rows), any_floats(&r, rows) };
+				float *acc[2] = { any_floats(&r, rows * (size_t)dim), any_floats(&r, rows * (size_t)dim) };
+				f16 *v = any_halves(&r, (size_t)(N * dim));
+				for (int g = 0; g < group; g++)
+					most[g] = cpu_largest(score + g * STRIDE, N);
+				memcpy(other, score, n * sizeof(float));
+				bucket_args a = { sum[0], acc[0], score, STRIDE, most, v, range, BUCKETS, group, dim, 0.7f };
+				ref_buckets(&a);
+				a.sum = sum[1], a.acc = acc[1], a.score = other;
+				cpu_buckets(&a);
+				assert_int_equal(compare_f32(sum[1], sum[0], rows, 1e-5, 1e-5).bad, 0);
+				assert_int_equal(compare_f32(acc[1], acc[0], rows * (size_t)dim, 1e-4, 1e-5).bad, 0);
+				assert_memory_equal(other + N, score + N, 3 * sizeof(float)); /* not its own */
+				v[60 * dim + dim - 1] = (f16){ 0x7e00 };
+				cpu_buckets(&a);
+				assert_true(isnan(acc[1][rows * (size_t)dim - 1]));
+				assert_false(isnan(acc[1][dim - 1]));
+				for (int k = 0; k < 2; k++)
+					free(sum[k]), free(acc[k]);
+				free(score), free(other), free(most), free(v);
+			}
+	float odd[40] = { 0 };
+	EACH_ISA(i) {
+		assert_true(cpu_largest(odd, 0) == -INFINITY);
+		odd[39] = 3;
+		assert_true(cpu_largest(odd, 40) == 3);
+		odd[7] = NAN;
+		assert_true(isnan(cpu_largest(odd, 40)));
+		odd[7] = INFINITY;
+		assert_true(isnan(cpu_largest(odd, 40)));
+		odd[7] = 0;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cluster_shares),
+		cmocka_unit_test(cluster_shares), cmocka_unit_test(sums_by_bucket),
 		cmocka_unit_test(halves_round_trip), cmocka_unit_test(exponential), cmocka_unit_test(norm_and_maps),
 		cmocka_unit_test(rotation), cmocka_unit_test(clusters_keep_their_promises),
 		cmocka_unit_test(equal_rows_and_bad_input),

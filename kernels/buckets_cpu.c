@@ -1,0 +1,6 @@
+#include "kernels/buckets_impl.h"
+
+void cpu_buckets(const bucket_args *a)
+{
+	ISA_PICK(buckets)(a);
+}
