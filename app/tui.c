@@ -35,13 +35,18 @@ void tui_say(tui *t, ui_tone tone, const char *fmt, ...)
 	ui_changed(t->u);
 }
 
+bool tui_waits(job_kind kind)
+{
+	return kind == JOB_READ || kind == JOB_SAMPLE || kind == JOB_ASK || kind == JOB_FETCH || kind == JOB_ADD_MODEL;
+}
+
 int tui_post(tui *t, job_kind kind, int64_t id, const char *text, const char *second, int flag)
 {
 	int number = worker_post(t->w, kind, id, t->m.conversation, 0, flag, text, second);
 
 	if (!number)
 		tui_say(t, SAY_BAD, "memory ran out");
-	if (number && kind >= JOB_FIRST_OF_ENGINE)
+	if (number && tui_waits(kind))
 		t->waiting++;
 	return number;
 }
@@ -201,6 +206,8 @@ int tui_run(const char *word, const cancel *stop, error *err)
 	free(t.fingerprint);
 	free(t.reading_path);
 	free(t.plan_path);
+	for (int i = 0; i < t.queued; i++)
+		free(t.queue[i]);
 	free(t.open_word);
 	return status;
 }

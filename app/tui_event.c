@@ -36,6 +36,27 @@ static ui_document *row_of(tui *t, int64_t id)
 	return NULL;
 }
 
+/* The documents whose reading has not begun yet. */
+static void mark_waiting(tui *t)
+{
+	for (int i = 0; i < t->queued; i++)
+		for (int k = 0; k < t->m.documents; k++)
+			if (!strcmp(t->m.document[k].path, t->queue[i]))
+				t->m.document[k].state = DOC_WAITING;
+}
+
+/* The read of this path begins. */
+static void leave_queue(tui *t, const char *path)
+{
+	for (int i = 0; i < t->queued; i++)
+		if (!strcmp(t->queue[i], path)) {
+			free(t->queue[i]);
+			memmove(t->queue + i, t->queue + i + 1, (size_t)(--t->queued - i) * sizeof(*t->queue));
+			tui_list(t); /* what it is while it does not wait */
+			return;
+		}
+}
+
 void tui_status(tui *t)
 {
 	ui_work *w = &t->m.work;
@@ -47,6 +68,7 @@ void tui_status(tui *t)
 	w->waiting = t->waiting;
 	if (!t->running)
 		w->done = w->left_s = -1;
+	mark_waiting(t);
 	if (d) {
 		d->state = DOC_READING;
 		d->done = w->done > 0 ? w->done : 0;
@@ -60,7 +82,7 @@ void tui_status(tui *t)
 
 static void begun(tui *t, const event *e)
 {
-	t->waiting -= t->waiting > 0;
+	t->waiting -= t->waiting > 0 && tui_waits(e->of.kind);
 	t->running = e->of.number;
 	t->running_kind = e->of.kind;
 	t->running_id = e->of.kind == JOB_ASK ? e->of.id : 0;
@@ -68,11 +90,12 @@ static void begun(tui *t, const event *e)
 	t->m.work.done = t->m.work.left_s = -1;
 	t->m.work.rate = 0;
 	set(&t->m.work.stage, NULL);
-	if (e->of.kind == JOB_READ)
+	if (e->of.kind == JOB_READ) {
 		set(&t->reading_path, e->of.text);
-	else if (e->of.kind == JOB_SAMPLE)
+		leave_queue(t, e->of.text);
+	} else if (e->of.kind == JOB_SAMPLE) {
 		set(&t->reading_path, NULL);
-	else if (e->of.kind == JOB_ASK && t->m.turns) {
+	} else if (e->of.kind == JOB_ASK && t->m.turns) {
 		tui_last_turn(t)->state = TURN_RUNNING;
 		set(&tui_last_turn(t)->note, "thinking");
 	}
@@ -240,7 +263,7 @@ static void ended(tui *t, const event *e)
 		else if (e->of.kind == JOB_FETCH || e->of.kind == JOB_ADD_MODEL)
 			tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
 		/* The first model is the one in use. */
-		if (e->of.kind == JOB_ADD_MODEL && !e->status && !*t->fingerprint)
+		if (e->of.kind == JOB_ADD_MODEL && !e->status && (!*t->fingerprint || e->of.flag))
 			tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);
 	}
 	if (e->status == ERR_CANCEL)

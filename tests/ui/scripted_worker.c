@@ -281,12 +281,14 @@ static void tell_models(worker *w, const job *j)
 	event e = { .kind = EVENT_PART, .part = PART_MODELS };
 	ui_model *m = &e.model;
 
-	m->model = mem_zeroed(2, sizeof(*m->model));
+	m->model = mem_zeroed(3, sizeof(*m->model));
 	if (!w->model_gone) {
-		m->models = 2;
+		m->models = 3;
 		m->model[0] = (ui_model_row){ 1, strdup("script-135M"), strdup("/models/script.gguf"), strdup("/models/script.gguf\nreads about 300 tokens/s here"),
-			                      98000000, true, false };
-		m->model[1] = (ui_model_row){ 2, strdup("larger-8B"), strdup("/models/larger.gguf"), strdup("/models/larger.gguf"), 4800000000, false, true };
+			                      98000000, true, false, false };
+		m->model[1] = (ui_model_row){ 2, strdup("larger-8B"), strdup("/models/larger.gguf"), strdup("/models/larger.gguf"), 4800000000, false, true, false };
+		m->model[2] = (ui_model_row){ 0, strdup("other-1B"), strdup("/elsewhere/other-1B.gguf"), strdup("/elsewhere/other-1B.gguf\nNot in the library yet"),
+			                      800000000, false, false, true };
 	} else {
 		m->fetch_offer = strdup("script-135M, 94 MB, licence Apache-2.0");
 	}
@@ -459,7 +461,9 @@ static int engine_lane(worker *w, const job *j, const char **why)
 	case JOB_SAMPLE: return read_document(w, j, why);
 	case JOB_ASK: return ask(w, j, why);
 	case JOB_FETCH: return fetch(w, j, why);
-	case JOB_ADD_MODEL: tell_said(w, j, SAY_GOOD, "it is in the library; Enter uses it"); return 0;
+	case JOB_ADD_MODEL:
+		tell_said(w, j, SAY_GOOD, j->flag ? "it is in the library and in use" : "it is in the library; Enter uses it");
+		return 0;
 	default: return 0;
 	}
 }
