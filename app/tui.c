@@ -179,8 +179,7 @@ static int begin(tui *t, const char *word, error *err)
 	show_settings(t);
 	t->open_word = word ? strdup(word) : NULL;
 	tui_list(t);
-	tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
-	tui_post(t, JOB_ENGINE, 0, NULL, NULL, 0);
+	tui_post(t, JOB_MODELS, 0, NULL, NULL, 0); /* then JOB_ENGINE */
 	ui_draw(t->u);
 	return 0;
 }

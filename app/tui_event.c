@@ -195,7 +195,7 @@ static void take_conversation(tui *t, event *e)
 		tui_move(&t->m, &e->model, PART_CONVERSATION);
 		for (int i = 0; i < t->m.turns; i++)
 			ui_history(t->u, t->m.turn[i].question);
-		ui_document_opened(t->u, true);
+		ui_document_opened(t->u);
 	}
 }
 
@@ -207,8 +207,21 @@ static void take_text(tui *t, event *e)
 	for (int i = 0; i < t->m.documents; i++)
 		if (t->m.document[i].id == t->m.open)
 			t->m.open_tokens = t->m.document[i].tokens;
-	ui_document_opened(t->u, true);
-	ui_show(t->u, VIEW_CHAT);
+	ui_document_opened(t->u);
+	/* Whoever sat and waited for it wants to ask; whoever pressed a key is at something. */
+	if (t->asked_at == ui_keys(t->u))
+		ui_show_chat(t->u);
+}
+
+/* The engine is opened when it is known whether there is a model: without one, the first
+ * screen offers to fetch it and no error needs to. */
+static void models_known(tui *t)
+{
+	if (t->m.fetch_offer)
+		open_word(t); /* there will be no engine to wait for */
+	else if (!t->engine_asked)
+		tui_post(t, JOB_ENGINE, 0, NULL, NULL, 0);
+	t->engine_asked = true;
 }
 
 static void take_part(tui *t, event *e)
@@ -224,8 +237,8 @@ static void take_part(tui *t, event *e)
 		break;
 	default:
 		tui_move(&t->m, &e->model, e->part);
-		if (e->part == PART_MODELS && !t->m.models)
-			open_word(t); /* there will be no engine to wait for */
+		if (e->part == PART_MODELS)
+			models_known(t);
 	}
 	ui_changed(t->u);
 }
@@ -268,9 +281,8 @@ static void ended(tui *t, const event *e)
 	}
 	if (e->status == ERR_CANCEL)
 		tui_say(t, SAY_PLAIN, "%s", e->of.kind == JOB_ASK ? "stopped" : e->text);
-	/* A document that is not read yet is no news, and a model that is not there is told on
-	 * the first screen. */
-	else if (e->status && e->of.kind != JOB_WARM && !(e->of.kind == JOB_ENGINE && t->m.fetch_offer))
+	/* A document that is not read yet is no news. */
+	else if (e->status && e->of.kind != JOB_WARM)
 		tui_say(t, SAY_BAD, "%s", e->text);
 	if (!e->status && e->of.kind == JOB_USE_MODEL)
 		tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);

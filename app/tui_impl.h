@@ -18,6 +18,8 @@ typedef struct {
 	config cfg;
 	char *fingerprint;      /* of the engine in use; "" before it is open */
 	bool quit;
+	bool engine_asked;
+	unsigned asked_at;      /* ui_keys when the last reading was asked for */
 	int running;            /* number of the engine lane's job; 0: none */
 	job_kind running_kind;
 	int64_t running_id;     /* document it is about */

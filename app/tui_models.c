@@ -88,7 +88,7 @@ int tui_models(ui_model *out, folio *f, error *err)
 	found_model *found = NULL;
 	int n = 0, others = 0, status = store_list_models(&row, &n, f->lib, err);
 
-	models_find(&use, f, f->cfg.model, NULL);
+	bool none = models_find(&use, f, f->cfg.model, NULL) != 0;
 	if (!status)
 		status = models_found(&found, &others, err);
 	if (!status && !(out->model = mem_zeroed((size_t)(n + others), sizeof(*out->model))))
@@ -104,7 +104,7 @@ int tui_models(ui_model *out, folio *f, error *err)
 	for (int i = 0; i < out->models && !status; i++)
 		if (!out->model[i].name || !out->model[i].path || !out->model[i].details)
 			status = error_nomem(err, "the models");
-	if (!n)
+	if (!n && none)
 		out->fetch_offer = offer();
 	model_row_free(&use);
 	model_rows_free(row, n);

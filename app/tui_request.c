@@ -36,18 +36,24 @@ static char *expanded(const char *path)
 	return str_take(&s);
 }
 
-void tui_read(tui *t, const char *path, bool agreed)
+static void read_again(tui *t, const char *path, bool agreed, const char *again)
 {
 	enum { MOST = sizeof(t->queue) / sizeof(*t->queue) };
 	bool busy = t->m.work.what && (t->running || t->waiting);
 
-	if (tui_post(t, JOB_READ, 0, path, NULL, agreed)) {
+	t->asked_at = again ? 0 : ui_keys(t->u);
+	if (tui_post(t, JOB_READ, 0, path, again, agreed)) {
 		if (t->queued < MOST && (t->queue[t->queued] = strdup(path)))
 			t->queued++;
 		if (busy)
 			tui_say(t, SAY_PLAIN, "%s is read when the work before it is done", path_base(path));
 	}
 	tui_status(t);
+}
+
+void tui_read(tui *t, const char *path, bool agreed)
+{
+	read_again(t, path, agreed, NULL);
 }
 
 void tui_open_document(tui *t, int64_t id)
@@ -90,7 +96,7 @@ static void reread(tui *t, int64_t id)
 	else if (!path_exists(d->path))
 		tui_say(t, SAY_WARN, "%s is gone from %s; what was read stays", d->name, d->path);
 	else
-		tui_read(t, d->path, false);
+		read_again(t, d->path, false, "again");
 }
 
 /* ---- questions ---- */
@@ -141,7 +147,7 @@ static void new_conversation(tui *t)
 	}
 	t->m.conversation = 0;
 	tui_drop_turns(t, 0);
-	ui_document_opened(t->u, true);
+	ui_document_opened(t->u);
 }
 
 static void remove_conversation(tui *t, int64_t id)
@@ -199,7 +205,7 @@ static void remove_document(tui *t, int64_t id)
 		tui_move(&t->m, &none, PART_TEXT);
 		tui_move(&t->m, &none, PART_CONVERSATION);
 		tui_move(&t->m, &none, PART_CONVERSATIONS);
-		ui_document_opened(t->u, false);
+		ui_document_opened(t->u);
 	}
 	tui_list(t);
 }
@@ -238,7 +244,10 @@ void tui_request(void *ud, const ui_request *r)
 	switch (r->kind) {
 	case ASK_OPEN: tui_open_document(t, r->id); break;
 	case ASK_ADD: add(t, r->text); break;
-	case ASK_SAMPLE: tui_post(t, JOB_SAMPLE, 0, NULL, NULL, 0); break;
+	case ASK_SAMPLE:
+		t->asked_at = ui_keys(t->u);
+		tui_post(t, JOB_SAMPLE, 0, NULL, NULL, 0);
+		break;
 	case ASK_REREAD: reread(t, r->id); break;
 	case ASK_RENAME: tui_post(t, JOB_RENAME, r->id, r->text, NULL, 0); tui_list(t); break;
 	case ASK_REMOVE: remove_document(t, r->id); break;

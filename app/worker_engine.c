@@ -113,7 +113,7 @@ static bool ask_first(lane_state *l, const read_plan *p)
 	return true;
 }
 
-static int read_path(lane_state *l, const char *path, bool agreed, error *err)
+static int read_path(lane_state *l, const char *path, bool agreed, bool again, error *err)
 {
 	progress p = reporter(l);
 	read_plan *plan = NULL;
@@ -149,6 +149,8 @@ static int read_path(lane_state *l, const char *path, bool agreed, error *err)
 		         plan->doc->skip[0].path, plan->doc->skip[0].reason);
 	if (left)
 		lane_say(l, SAY_GOOD, "%s was read in %s", row.name, str_text(&done));
+	else if (again)
+		lane_say(l, SAY_PLAIN, "%s is read and has not changed since", row.name);
 	str_free(&done);
 	lane_tell(l, &(event){ .kind = EVENT_ROW, .id = row.id, .text = strdup(row.name), .done = 1 });
 out:
@@ -172,7 +174,7 @@ static int read_sample(lane_state *l, error *err)
 	path_join(&path, store_home(l->f->lib), "sample.md");
 	if (!(status = str_ok(&path, err)) &&
 	    (path_exists(path.data) || !(status = file_write(path.data, a->bytes, a->len, err))))
-		status = read_path(l, path.data, true, err);
+		status = read_path(l, path.data, true, false, err);
 	str_free(&path);
 	return status;
 }
@@ -295,7 +297,7 @@ int engine_job(lane_state *l, const job *j, error *err)
 		if (j->flag)
 			forget_engine(l);
 		return open_engine(l, err);
-	case JOB_READ: return read_path(l, j->text, j->flag == 1, err);
+	case JOB_READ: return read_path(l, j->text, j->flag == 1, j->second, err);
 	case JOB_SAMPLE: return read_sample(l, err);
 	case JOB_ASK: return ask(l, j, err);
 	case JOB_WARM: return open_contexts(l, j->id, err);

@@ -85,10 +85,10 @@ int status_message_rows(const ui *u)
 	enum { MOST = 4 };
 	rich r = { 0 };
 
-	if (!says(u))
+	if (!says(u) && u->ask.kind != PROMPT_CONFIRM)
 		return 1;
 	rich_begin(&r, u->columns - 1);
-	rich_put(&r, ROLE_PLAIN, u->message.data, u->message.len);
+	rich_puts(&r, ROLE_PLAIN, u->ask.kind ? u->ask.label : str_text(&u->message));
 	rich_end(&r);
 	int n = r.lines < 1 ? 1 : r.lines > MOST ? MOST : (int)r.lines;
 	rich_free(&r);

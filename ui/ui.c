@@ -145,10 +145,15 @@ void ui_go_back(ui *u)
 	u->dirty = true;
 }
 
-void ui_show(ui *u, ui_view v)
+unsigned ui_keys(const ui *u)
+{
+	return u->handled;
+}
+
+void ui_show_chat(ui *u)
 {
 	if (u->view == VIEW_LIBRARY && !u->ask.kind)
-		ui_go(u, v);
+		chat_start_typing(u);
 }
 
 void ui_open_row(ui *u, int64_t id)
@@ -158,14 +163,13 @@ void ui_open_row(ui *u, int64_t id)
 		ui_go(u, VIEW_CHAT);
 }
 
-void ui_document_opened(ui *u, bool input)
+void ui_document_opened(ui *u)
 {
 	u->document.top = u->document.mark_from = u->document.mark_to = 0;
 	u->document.found_from = u->document.found_to = 0;
 	u->document.backs = u->document.entry = 0;
 	u->document.source = u->chat.source = u->chat.rewind = -1;
 	u->chat.page.follow = true;
-	u->chat.typing = input;
 	ui_changed(u);
 }
 
@@ -227,6 +231,7 @@ static void open_document_named(ui *u, const char *name)
 	for (int i = 0; i < u->m->documents; i++)
 		if (!strcmp(u->m->document[i].name, name)) {
 			ui_open_row(u, u->m->document[i].id);
+			u->chat.typing = true;
 			return;
 		}
 	ui_say(u, SAY_WARN, "no document is called '%s': 1 shows the library", name);
@@ -287,7 +292,7 @@ static bool handle_shared(ui *u, action a, const char *argument)
 	case ACTION_SET: set_setting(u, argument); break;
 	case ACTION_NEW:
 		if (u->m->open)
-			ui_go(u, VIEW_CHAT);
+			chat_start_typing(u);
 		ui_request_id(u, ASK_NEW_CONVERSATION, 0);
 		break;
 	case ACTION_FETCH: ui_request_id(u, ASK_FETCH_MODEL, 0); break;
@@ -336,6 +341,7 @@ static void key(ui *u, int k)
 	str name = STR_INIT;
 
 	u->dirty = true;
+	u->handled++;
 	forget_message(u);
 	if (u->ask.kind) {
 		prompt_key(u, k);
@@ -370,6 +376,7 @@ static int bar_view(const ui *u, int x)
 static void mouse(ui *u, const input_event *e)
 {
 	u->dirty = true;
+	u->handled++;
 	if (e->wheel) {
 		for (int i = 0; i < 3; i++)
 			views[u->view]->handle(u, e->wheel < 0 ? ACTION_UP : ACTION_DOWN, NULL);
@@ -384,6 +391,7 @@ static void mouse(ui *u, const input_event *e)
 static void paste(ui *u)
 {
 	u->dirty = true;
+	u->handled++;
 	if (u->ask.kind)
 		prompt_paste(u, str_text(&u->paste), u->paste.len);
 	else if (u->view == VIEW_CHAT)

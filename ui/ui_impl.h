@@ -100,6 +100,7 @@ struct ui {
 	str message;
 	ui_tone tone;
 	double said;        /* when */
+	unsigned handled;   /* ui_keys */
 	int stays;          /* for so many keys to come */
 	bool taking;        /* input is being handled */
 	unsigned revision;  /* of the model */
@@ -135,7 +136,7 @@ enum {
 	MESSAGE_KEYS = 10, /* that one of the work stays for */
 };
 
-int status_message_rows(const ui *u);  /* a long message takes some of the view's: what to do comes last */
+int status_message_rows(const ui *u);  /* what is long takes some of the view's: what to do comes last */
 void status_draw_message(const ui *u, const canvas *c);
 void status_draw(const ui *u, const canvas *c);
 
@@ -147,7 +148,8 @@ void ui_request_id(ui *u, ui_ask kind, int64_t id);
 void ui_request_text(ui *u, ui_ask kind, int64_t id, const char *text);
 void ui_go(ui *u, ui_view v);      /* with a way back */
 void ui_go_back(ui *u);
-/* Ask for a document and go where it is asked about. */
+/* Ask for a document and go where it is asked about; the cursor stays out of the question,
+ * for whoever leafs through documents. */
 void ui_open_row(ui *u, int64_t id);
 void ui_act(ui *u, action a, const char *argument);
 void ui_copy_text(ui *u, const char *text, const char *what);

@@ -220,7 +220,10 @@ static bool handle_selected(ui *u, action a, const char *argument)
 		return true;
 	}
 	switch (a) {
-	case ACTION_OPEN: ui_open_row(u, d->id); break;
+	case ACTION_OPEN:
+		ui_open_row(u, d->id);
+		u->chat.typing = true; /* at once: what is typed next is a question already */
+		break;
 	case ACTION_REREAD: ui_request_id(u, ASK_REREAD, d->id); break;
 	case ACTION_RENAME:
 		if (argument && *argument)

@@ -252,12 +252,12 @@ static bool conversations_handle(ui *u, action a, const char *argument)
 	case ACTION_OPEN:
 		if (one) {
 			ui_request_id(u, ASK_OPEN_CONVERSATION, one->id);
-			ui_go(u, VIEW_CHAT);
+			chat_start_typing(u);
 		}
 		return true;
 	case ACTION_NEW:
 		ui_request_id(u, ASK_NEW_CONVERSATION, 0);
-		ui_go(u, VIEW_CHAT);
+		chat_start_typing(u);
 		return true;
 	case ACTION_REMOVE:
 		if (one)
