@@ -32,13 +32,13 @@ static void put_separator(str *s)
 static const struct {
 	int what, cells;
 	bool stage, rate;
-} work_levels[] = { { 60, 20, true, true }, { 40, 10, true, true }, { 24, 10, true, false }, { 16, 5, false, false } };
+} work_levels[] = { { 60, 20, true, true }, { 40, 10, true, true }, { 24, 5, true, true }, { 16, 5, false, true }, { 12, 5, false, false } };
 
 enum { WORK_LEVELS = sizeof(work_levels) / sizeof(*work_levels) };
 
 static void put_left(str *s, double seconds)
 {
-	enum { ROUND_S = 300 };
+	enum { ROUND_S = 120 };
 
 	str_puts(s, "  ");
 	if (seconds >= ROUND_S && seconds < 3600)
