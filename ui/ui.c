@@ -359,18 +359,32 @@ static void key(ui *u, int k)
 	str_free(&name);
 }
 
+/* A view's title in the bar, with the key that leads there as things are. */
+static void put_title(str *s, const ui *u, int v)
+{
+	str_clear(s);
+	str_puts(s, " ");
+	keymap_put_key(s, &u->keys, typing(u) ? "line" : views[u->view]->name, (action)(ACTION_LIBRARY + v));
+	if (s->len > 1)
+		str_puts(s, " ");
+	str_putf(s, "%s ", views[v]->title);
+}
+
 /* Which view's title in the bar stands at column x; -1: none. */
 static int bar_view(const ui *u, int x)
 {
-	int at = 7;
+	int at = 7, found = -1;
+	str s = STR_INIT;
 
-	for (int v = 0; v <= VIEW_LOG; v++) {
-		int width = (int)strlen(views[v]->title) + 4;
+	for (int v = 0; v <= VIEW_LOG && found < 0; v++) {
+		put_title(&s, u, v);
+		int width = columns_text(str_text(&s), s.len);
 		if (x >= at && x < at + width && at + width <= u->columns)
-			return v;
+			found = v;
 		at += width;
 	}
-	return -1;
+	str_free(&s);
+	return found;
 }
 
 static void mouse(ui *u, const input_event *e)
@@ -459,17 +473,24 @@ int ui_paragraph(const canvas *c, int y, int x, ui_role role, const char *text)
 static void draw_bar(const ui *u, const canvas *c)
 {
 	int x = canvas_puts(c, 0, 0, ROLE_BAR, " folio ");
+	str s = STR_INIT;
 
 	for (int v = 0; v <= VIEW_LOG; v++) {
-		if (x + (int)strlen(views[v]->title) + 4 > c->columns)
+		put_title(&s, u, v);
+		if (x + columns_text(str_text(&s), s.len) > c->columns)
 			break;
-		x = canvas_putf(c, 0, x, (int)u->view == v ? ROLE_BAR_ON : ROLE_BAR, " %d %s ", v + 1, views[v]->title);
+		x = canvas_put(c, 0, x, (int)u->view == v ? ROLE_BAR_ON : ROLE_BAR, str_text(&s), s.len);
 	}
 	if (u->view > VIEW_LOG && x + (int)strlen(views[u->view]->title) + 2 < c->columns)
 		x = canvas_putf(c, 0, x, ROLE_BAR_ON, " %s ", views[u->view]->title);
 	canvas_fill(c, 0, x, ROLE_BAR);
-	if (x + 8 < c->columns)
-		canvas_puts(c, 0, c->columns - 7, ROLE_BAR, "? help ");
+	str_clear(&s);
+	keymap_put_key(&s, &u->keys, typing(u) ? "line" : views[u->view]->name, ACTION_HELP);
+	str_puts(&s, " help");
+	int width = columns_text(str_text(&s), s.len);
+	if (x + width <= c->columns)
+		canvas_put(c, 0, c->columns - width, ROLE_BAR, str_text(&s), s.len);
+	str_free(&s);
 }
 
 static void draw_small(const canvas *c)

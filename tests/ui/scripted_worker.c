@@ -408,6 +408,8 @@ static int ask(worker *w, const job *j, const char **why)
 	const char *text = answer_to(j->text), *p = text;
 	bool stopped = false;
 
+	if (strstr(j->text, "last words"))
+		fputs("words on standard error\n", stderr);
 	if (strstr(j->text, "crash"))
 		abort();
 	if (!d || strstr(j->text, "fail")) {
