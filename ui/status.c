@@ -77,7 +77,10 @@ static void put_work(str *s, const ui_work *w, int level, bool esc)
 
 static bool says(const ui *u)
 {
-	return !u->ask.kind && u->message.len && (!u->m->work.what || clock_s() - u->said < MESSAGE_S);
+	/* Over what runs it stands for a while; news only until somebody does something. */
+	bool passed = clock_s() - u->said >= MESSAGE_S || (u->news && u->handled != u->said_at);
+
+	return !u->ask.kind && u->message.len && !(u->m->work.what && passed);
 }
 
 int status_message_rows(const ui *u)

@@ -95,7 +95,8 @@ void ui_say(ui *u, ui_tone tone, const char *fmt, ...)
 	va_end(ap);
 	u->tone = tone;
 	u->said = clock_s();
-	u->stays = u->taking ? 0 : MESSAGE_KEYS;
+	u->news = !u->taking;
+	u->said_at = u->handled;
 	u->dirty = true;
 }
 
@@ -330,9 +331,7 @@ static bool typing(const ui *u)
  * types: they stay for a few. */
 static void forget_message(ui *u)
 {
-	if (u->stays > 0)
-		u->stays--;
-	else
+	if (!u->news || u->handled - u->said_at > MESSAGE_KEYS)
 		str_clear(&u->message);
 }
 

@@ -101,7 +101,8 @@ struct ui {
 	ui_tone tone;
 	double said;        /* when */
 	unsigned handled;   /* ui_keys */
-	int stays;          /* for so many keys to come */
+	bool news;          /* it came from the work, not as the answer to a key */
+	unsigned said_at;   /* handled then */
 	bool taking;        /* input is being handled */
 	unsigned revision;  /* of the model */
 	bool dirty;

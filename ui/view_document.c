@@ -200,7 +200,9 @@ static void draw_head(const ui *u, const canvas *c)
 	x = canvas_putf(c, 0, x, ROLE_FAINT, "  %d %%", m->text_len ? (int)(100.0 * (double)u->document.bottom / (double)m->text_len) : 0);
 	if (u->document.search && *u->document.search)
 		x = canvas_putf(c, 0, x, ROLE_FAINT, "  /%s", u->document.search);
-	if (u->document.source >= 0)
+	if (u->document.found_to > u->document.found_from)
+		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_SEARCH_NEXT, ACTION_SEARCH_PREVIOUS, ACTION_BACK, ACTION_NONE });
+	else if (u->document.source >= 0)
 		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_NEXT_SOURCE, ACTION_BACK, ACTION_NONE });
 	else
 		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_SEARCH, ACTION_GOTO, ACTION_NONE });
