@@ -196,6 +196,8 @@ static void draw(const ui *u, const canvas *c)
 		return;
 	}
 	draw_cells(c, 0, NULL, NULL);
+	if (!l->rows)
+		canvas_puts(c, 2, 2, ROLE_PLAIN, "No document has that in its name, title or path: / and Esc show all again.");
 	for (int i = 0; i < l->list.shown && l->list.top + i < l->rows; i++)
 		draw_row(u, c, 1 + i, &u->m->document[l->row[l->list.top + i]], l->list.top + i == l->list.selected);
 	if (l->filter && *l->filter)
