@@ -202,10 +202,20 @@ typedef struct {
 static int start(pid_t *child, char *const argv[], const watching *w, error *err)
 {
 	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attributes;
+	sigset_t none;
 	int rc = posix_spawn_file_actions_init(&fa);
 
 	if (rc)
 		return error_nomem(err, "a child process");
+	if (posix_spawnattr_init(&attributes)) {
+		posix_spawn_file_actions_destroy(&fa);
+		return error_nomem(err, "a child process");
+	}
+	/* A thread that holds signals back may call this; the child must hear SIGTERM. */
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	if (w->silent) {
 		posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
@@ -213,7 +223,8 @@ static int start(pid_t *child, char *const argv[], const watching *w, error *err
 	} else {
 		posix_spawn_file_actions_adddup2(&fa, STDERR_FILENO, STDOUT_FILENO);
 	}
-	rc = posix_spawnp(child, argv[0], &fa, NULL, argv, w->env);
+	rc = posix_spawnp(child, argv[0], &fa, &attributes, argv, w->env);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&fa);
 	if (rc) {
 		errno = rc;

@@ -3,10 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "app/assets.h"
 #include "app/fetch.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/path.h"
@@ -240,6 +243,15 @@ static void stopping_ends_the_child_and_leaves_nothing(void **state)
 	put_python("#!/bin/sh\nexec sleep 30\n");
 	assert_int_equal(fetch_model(&m, in("models"), true, &p, &err), ERR_CANCEL);
 	assert_int_equal(files_in(in("models")), 0);
+
+	/* From a thread that holds all signals back, as the interface's worker does. */
+	sigset_t all, before;
+	double start = clock_s();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	assert_int_equal(fetch_model(&m, in("models"), true, &p, &err), ERR_CANCEL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert_true(clock_s() - start < 10);
 	manifest_free(&m);
 }
 
