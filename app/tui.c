@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,19 +153,37 @@ static void take_events(tui *t)
 	}
 }
 
+/* A signal, as that of a resize or one to end, comes only while waiting and ends it: one
+ * that came just before would be noticed with the next key. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGWINCH);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
 static void loop(tui *t, const cancel *stop)
 {
 	struct pollfd p[2] = { { STDIN_FILENO, POLLIN, 0 }, { worker_wake_fd(t->w), POLLIN, 0 } };
+	sigset_t before;
 
+	hold_signals(&before);
 	while (!t->quit && !cancel_raised(stop)) {
 		ui_draw(t->u);
-		/* A signal, such as that of a resize, ends the waiting too. */
-		if (poll(p, 2, ui_timeout(t->u)) < 0 && errno != EINTR)
+		int ms = ui_timeout(t->u);
+		struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+		if (ppoll(p, 2, ms < 0 ? NULL : &left, &before) < 0 && errno != EINTR)
 			break;
 		if (!ui_input(t->u))
 			break;
 		take_events(t);
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int begin(tui *t, const char *word, error *err)

@@ -247,6 +247,9 @@ static int run_editor(const char *file, error *err)
 	if (child < 0)
 		return error_errno(err, ERR_IO, "%s could not be started", editor_name());
 	if (child == 0) {
+		sigset_t none;
+		sigemptyset(&none); /* what is held back here is nobody else's concern */
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (real_errors >= 0)
 			dup2(real_errors, STDERR_FILENO);
 		execl("/bin/sh", "sh", "-c", "exec $FOLIO_EDITOR \"$FOLIO_EDITED\"", (char *)NULL);

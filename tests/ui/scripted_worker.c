@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,8 @@ static int ask(worker *w, const job *j, const char **why)
 
 	if (strstr(j->text, "last words"))
 		fputs("words on standard error\n", stderr);
+	if (strstr(j->text, "lost pointer"))
+		raise(SIGSEGV);
 	if (strstr(j->text, "crash"))
 		abort();
 	if (!d || strstr(j->text, "fail")) {
@@ -508,7 +511,16 @@ int worker_open(worker **out, error *err)
 	fill(w);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
-	return pthread_create(&w->thread, NULL, run, w) ? error_set(err, ERR_NOMEM, "no thread for the script") : 0;
+	/* Signals are the interface's, as in the other one. */
+	sigset_t all, before;
+	sigfillset(&all);
+	const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+		sigdelset(&all, crashes[i]);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed ? error_set(err, ERR_NOMEM, "no thread for the script") : 0;
 }
 
 void worker_close(worker *w)
