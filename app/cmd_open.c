@@ -154,7 +154,7 @@ int cmd_open(cli *c, error *err)
 		return tui_run(c->arg[0], c->p.stop, err);
 	}
 	if (c->args == 0)
-		return error_set(err, ERR_ARG, "name a document or a command: `folio help` lists what there is");
+		return error_set(err, ERR_ARG, "there is no terminal to draw on: name a document or a command, `folio help` lists what there is");
 	if ((status = cli_open(c, err)))
 		return status;
 	if (strcmp(c->arg[0], "-") == 0 || path_exists(c->arg[0]))

@@ -53,9 +53,8 @@ static void put_markdown(str *out, const conversation_row *c, const char *docume
 		for (size_t k = 0; k < json_array_size(sources); k++) {
 			const json_t *s = json_array_get(sources, k);
 			const char *path = json_string_value(json_object_get(s, "path")), *text = json_string_value(json_object_get(s, "text"));
-			str_putf(out, "%zu. %s, lines %lld to %lld\n\n", k + 1, path ? path : "?",
-			         (long long)json_integer_value(json_object_get(s, "line_from")),
-			         (long long)json_integer_value(json_object_get(s, "line_to")));
+			long long from = json_integer_value(json_object_get(s, "line_from")), to = json_integer_value(json_object_get(s, "line_to"));
+			str_putf(out, from == to ? "%zu. %s, line %lld\n\n" : "%zu. %s, lines %lld to %lld\n\n", k + 1, path ? path : "?", from, to);
 			put_quoted(out, text ? text : "");
 			str_putc(out, '\n');
 		}

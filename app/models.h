@@ -34,7 +34,7 @@ int models_add(model_row *out, folio *f, const char *path, const char *name, err
 
 /* Fetch a model that a manifest in assets/ describes (app/fetch.h), unless it is
  * there and whole already, and add it. *fetched tells which. name NULL: the default. */
-int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool quiet, const cancel *stop,
+int models_get(model_row *out, bool *fetched, folio *f, const char *name, bool quiet, const progress *p,
                error *err);
 
 /* Forget a model. A file that models_get can fetch again goes with it: *freed bytes. */

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +37,18 @@ void tui_say(tui *t, ui_tone tone, const char *fmt, ...)
 	ui_changed(t->u);
 }
 
+bool tui_waits(job_kind kind)
+{
+	return kind == JOB_READ || kind == JOB_SAMPLE || kind == JOB_ASK || kind == JOB_FETCH || kind == JOB_ADD_MODEL;
+}
+
 int tui_post(tui *t, job_kind kind, int64_t id, const char *text, const char *second, int flag)
 {
 	int number = worker_post(t->w, kind, id, t->m.conversation, 0, flag, text, second);
 
 	if (!number)
 		tui_say(t, SAY_BAD, "memory ran out");
-	if (number && kind >= JOB_FIRST_OF_ENGINE)
+	if (number && tui_waits(kind))
 		t->waiting++;
 	return number;
 }
@@ -146,19 +153,37 @@ static void take_events(tui *t)
 	}
 }
 
+/* A signal, as that of a resize or one to end, comes only while waiting and ends it: one
+ * that came just before would be noticed with the next key. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGTERM);
+	sigaddset(&held, SIGINT);
+	sigaddset(&held, SIGHUP);
+	sigaddset(&held, SIGWINCH);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
 static void loop(tui *t, const cancel *stop)
 {
 	struct pollfd p[2] = { { STDIN_FILENO, POLLIN, 0 }, { worker_wake_fd(t->w), POLLIN, 0 } };
+	sigset_t before;
 
+	hold_signals(&before);
 	while (!t->quit && !cancel_raised(stop)) {
 		ui_draw(t->u);
-		/* A signal, such as that of a resize, ends the waiting too. */
-		if (poll(p, 2, ui_timeout(t->u)) < 0 && errno != EINTR)
+		int ms = ui_timeout(t->u);
+		struct timespec left = { ms / 1000, ms % 1000 * 1000000L };
+		if (ppoll(p, 2, ms < 0 ? NULL : &left, &before) < 0 && errno != EINTR)
 			break;
 		if (!ui_input(t->u))
 			break;
 		take_events(t);
 	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static int begin(tui *t, const char *word, error *err)
@@ -174,8 +199,7 @@ static int begin(tui *t, const char *word, error *err)
 	show_settings(t);
 	t->open_word = word ? strdup(word) : NULL;
 	tui_list(t);
-	tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
-	tui_post(t, JOB_ENGINE, 0, NULL, NULL, 0);
+	tui_post(t, JOB_MODELS, 0, NULL, NULL, 0); /* then JOB_ENGINE */
 	ui_draw(t->u);
 	return 0;
 }
@@ -201,6 +225,8 @@ int tui_run(const char *word, const cancel *stop, error *err)
 	free(t.fingerprint);
 	free(t.reading_path);
 	free(t.plan_path);
+	for (int i = 0; i < t.queued; i++)
+		free(t.queue[i]);
 	free(t.open_word);
 	return status;
 }

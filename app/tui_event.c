@@ -36,6 +36,27 @@ static ui_document *row_of(tui *t, int64_t id)
 	return NULL;
 }
 
+/* The documents whose reading has not begun yet. */
+static void mark_waiting(tui *t)
+{
+	for (int i = 0; i < t->queued; i++)
+		for (int k = 0; k < t->m.documents; k++)
+			if (!strcmp(t->m.document[k].path, t->queue[i]))
+				t->m.document[k].state = DOC_WAITING;
+}
+
+/* The read of this path begins. */
+static void leave_queue(tui *t, const char *path)
+{
+	for (int i = 0; i < t->queued; i++)
+		if (!strcmp(t->queue[i], path)) {
+			free(t->queue[i]);
+			memmove(t->queue + i, t->queue + i + 1, (size_t)(--t->queued - i) * sizeof(*t->queue));
+			tui_list(t); /* what it is while it does not wait */
+			return;
+		}
+}
+
 void tui_status(tui *t)
 {
 	ui_work *w = &t->m.work;
@@ -47,6 +68,7 @@ void tui_status(tui *t)
 	w->waiting = t->waiting;
 	if (!t->running)
 		w->done = w->left_s = -1;
+	mark_waiting(t);
 	if (d) {
 		d->state = DOC_READING;
 		d->done = w->done > 0 ? w->done : 0;
@@ -60,7 +82,7 @@ void tui_status(tui *t)
 
 static void begun(tui *t, const event *e)
 {
-	t->waiting -= t->waiting > 0;
+	t->waiting -= t->waiting > 0 && tui_waits(e->of.kind);
 	t->running = e->of.number;
 	t->running_kind = e->of.kind;
 	t->running_id = e->of.kind == JOB_ASK ? e->of.id : 0;
@@ -68,11 +90,12 @@ static void begun(tui *t, const event *e)
 	t->m.work.done = t->m.work.left_s = -1;
 	t->m.work.rate = 0;
 	set(&t->m.work.stage, NULL);
-	if (e->of.kind == JOB_READ)
+	if (e->of.kind == JOB_READ) {
 		set(&t->reading_path, e->of.text);
-	else if (e->of.kind == JOB_SAMPLE)
+		leave_queue(t, e->of.text);
+	} else if (e->of.kind == JOB_SAMPLE) {
 		set(&t->reading_path, NULL);
-	else if (e->of.kind == JOB_ASK && t->m.turns) {
+	} else if (e->of.kind == JOB_ASK && t->m.turns) {
 		tui_last_turn(t)->state = TURN_RUNNING;
 		set(&tui_last_turn(t)->note, "thinking");
 	}
@@ -172,7 +195,7 @@ static void take_conversation(tui *t, event *e)
 		tui_move(&t->m, &e->model, PART_CONVERSATION);
 		for (int i = 0; i < t->m.turns; i++)
 			ui_history(t->u, t->m.turn[i].question);
-		ui_document_opened(t->u, true);
+		ui_document_opened(t->u);
 	}
 }
 
@@ -184,8 +207,21 @@ static void take_text(tui *t, event *e)
 	for (int i = 0; i < t->m.documents; i++)
 		if (t->m.document[i].id == t->m.open)
 			t->m.open_tokens = t->m.document[i].tokens;
-	ui_document_opened(t->u, true);
-	ui_show(t->u, VIEW_CHAT);
+	ui_document_opened(t->u);
+	/* Whoever sat and waited for it wants to ask; whoever pressed a key is at something. */
+	if (t->asked_at == ui_keys(t->u))
+		ui_show_chat(t->u);
+}
+
+/* The engine is opened when it is known whether there is a model: without one, the first
+ * screen offers to fetch it and no error needs to. */
+static void models_known(tui *t)
+{
+	if (t->m.fetch_offer)
+		open_word(t); /* there will be no engine to wait for */
+	else if (!t->engine_asked)
+		tui_post(t, JOB_ENGINE, 0, NULL, NULL, 0);
+	t->engine_asked = true;
 }
 
 static void take_part(tui *t, event *e)
@@ -201,8 +237,8 @@ static void take_part(tui *t, event *e)
 		break;
 	default:
 		tui_move(&t->m, &e->model, e->part);
-		if (e->part == PART_MODELS && !t->m.models)
-			open_word(t); /* there will be no engine to wait for */
+		if (e->part == PART_MODELS)
+			models_known(t);
 	}
 	ui_changed(t->u);
 }
@@ -240,14 +276,13 @@ static void ended(tui *t, const event *e)
 		else if (e->of.kind == JOB_FETCH || e->of.kind == JOB_ADD_MODEL)
 			tui_post(t, JOB_MODELS, 0, NULL, NULL, 0);
 		/* The first model is the one in use. */
-		if (e->of.kind == JOB_ADD_MODEL && !e->status && !*t->fingerprint)
+		if (e->of.kind == JOB_ADD_MODEL && !e->status && (!*t->fingerprint || e->of.flag))
 			tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);
 	}
 	if (e->status == ERR_CANCEL)
 		tui_say(t, SAY_PLAIN, "%s", e->of.kind == JOB_ASK ? "stopped" : e->text);
-	/* A document that is not read yet is no news, and a model that is not there is told on
-	 * the first screen. */
-	else if (e->status && e->of.kind != JOB_WARM && !(e->of.kind == JOB_ENGINE && t->m.fetch_offer))
+	/* A document that is not read yet is no news. */
+	else if (e->status && e->of.kind != JOB_WARM)
 		tui_say(t, SAY_BAD, "%s", e->text);
 	if (!e->status && e->of.kind == JOB_USE_MODEL)
 		tui_post(t, JOB_ENGINE, 0, NULL, NULL, 1);

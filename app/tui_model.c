@@ -8,7 +8,6 @@
 
 #include "app/assets.h"
 #include "app/cmd.h"
-#include "app/fetch.h"
 #include "app/models.h"
 #include "base/mem.h"
 #include "base/number.h"
@@ -454,60 +453,6 @@ int tui_conversations(ui_model *out, folio *f, int64_t doc, error *err)
 		out->conversations[i] = (ui_conversation){ row[i].id, copy(row[i].title), row[i].used, row[i].turns };
 	}
 	conversation_rows_free(row, n);
-	return status;
-}
-
-/* ---- models ---- */
-
-static char *details(folio *f, const model_row *m)
-{
-	str s = STR_INIT, lora = STR_INIT;
-
-	str_putf(&s, "%s\n", m->path);
-	models_adapter(&lora, f, m, NULL);
-	if (lora.len)
-		str_putf(&s, "adapter: %s\n", strncmp(lora.data, MODELS_SHIPPED, strlen(MODELS_SHIPPED)) ? lora.data : lora.data + strlen(MODELS_SHIPPED));
-	if (models_speed(m) > 0)
-		str_putf(&s, "reads about %.0f tokens/s here\n", models_speed(m));
-	str_puts(&s, "A model as small as the default one finds facts that stand in a sentence or two; it does not reason over "
-	             "several passages, count or summarise reliably. A larger one does better and reads more slowly.");
-	str_free(&lora);
-	return str_take(&s);
-}
-
-static char *offer(void)
-{
-	const asset *a = asset_find("default-model.json");
-	manifest m;
-	str s = STR_INIT;
-
-	if (!a || manifest_parse(&m, (const char *)a->bytes, a->len, NULL))
-		return NULL;
-	str_putf(&s, "%s, ", m.name);
-	number_put_bytes(&s, m.bytes);
-	str_putf(&s, ", licence %s, from PyPI (%s)", m.license, m.package);
-	manifest_free(&m);
-	return str_take(&s);
-}
-
-int tui_models(ui_model *out, folio *f, error *err)
-{
-	model_row *row = NULL, use = { 0 };
-	int n = 0, status = store_list_models(&row, &n, f->lib, err);
-
-	models_find(&use, f, f->cfg.model, NULL);
-	if (!status && !(out->model = mem_zeroed((size_t)n, sizeof(*out->model))))
-		status = error_nomem(err, "the models");
-	for (int i = 0; i < n && !status; i++) {
-		out->models = i + 1;
-		out->model[i] = (ui_model_row){ .id = row[i].id, .name = copy(row[i].name), .path = copy(row[i].path),
-			                        .details = details(f, &row[i]), .bytes = row[i].bytes,
-			                        .is_default = row[i].id == use.id, .missing = !path_exists(row[i].path) };
-	}
-	if (!n)
-		out->fetch_offer = offer();
-	model_row_free(&use);
-	model_rows_free(row, n);
 	return status;
 }
 

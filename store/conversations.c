@@ -51,7 +51,8 @@ int store_list_conversations(conversation_row **out, int *n, store *s, int64_t d
 	sqlite3_stmt *st;
 	void *rows = NULL;
 	int status = db_prepare(&st, s, err,
-	                        "SELECT id, document, title, created, used,"
+	                        "SELECT id, document, coalesce((SELECT question FROM turns WHERE conversation = conversations.id ORDER BY id LIMIT 1),"
+	                        " title), created, used,"
 	                        " (SELECT count(*) FROM turns WHERE conversation = conversations.id)"
 	                        " FROM conversations WHERE document = ? ORDER BY used DESC, id DESC", "i", document);
 

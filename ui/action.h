@@ -23,7 +23,7 @@
 	X(LOG, "log", NULL, "what happened so far")                                           \
 	X(NEXT_DOCUMENT, "next-document", NULL, "open the next document of the library")      \
 	X(PREVIOUS_DOCUMENT, "previous-document", NULL, "open the previous document")         \
-	X(STOP, "stop", NULL, "stop the answer, pause reading; otherwise go back")            \
+	X(STOP, "stop", NULL, "stop the answer, in the library pause reading; else go back")            \
 	X(BACK, "back", NULL, "back to where you were")                                       \
 	X(REDRAW, "redraw", NULL, "draw the screen again")                                    \
 	X(SUSPEND, "suspend", NULL, "put folio into the background; fg brings it back")       \
@@ -51,7 +51,7 @@
 	X(NEW, "new", NULL, "begin a new conversation")                                       \
 	X(CONVERSATIONS, "conversations", NULL, "the conversations about this document")      \
 	X(REGENERATE, "regenerate", NULL, "ask the last question again")                      \
-	X(EDIT, "edit", NULL, "change the last question and ask again from there")            \
+	X(EDIT, "edit", NULL, "change the selected source's question, else the last, and ask anew")            \
 	X(EXPORT, "export", "[FILE]", "write the conversation as Markdown")                   \
 	X(EXPORT_JSON, "export-json", "[FILE]", "write the conversation as JSON")             \
 	X(GOTO, "goto", "LINE", "go to a line of the document, or a page as p12")             \

@@ -66,6 +66,7 @@ typedef struct {
 	char *name, *path, *details; /* details: lines */
 	int64_t bytes;
 	bool is_default, missing;
+	bool found;            /* on this machine, not in the library: id is 0 */
 } ui_model_row;
 
 typedef struct {
@@ -158,7 +159,7 @@ typedef enum {
 	ASK_SAVE_COPY,         /* text: what could not be put on the clipboard */
 	ASK_STOP,              /* the answer that runs; else pause what is read */
 	ASK_USE_MODEL,         /* id */
-	ASK_ADD_MODEL,         /* text: path */
+	ASK_ADD_MODEL,         /* text: path; number: 1 to use it from then on */
 	ASK_FETCH_MODEL,
 	ASK_REMOVE_MODEL,      /* id */
 	ASK_SET,               /* text: key, second: value; NULL second: built-in */

@@ -278,14 +278,15 @@ void prompt_paste(ui *u, const char *text, size_t n)
 void prompt_draw(const ui *u, const canvas *c)
 {
 	const prompt *p = &u->ask;
+
+	if (p->kind == PROMPT_CONFIRM) {
+		ui_paragraph(c, 0, 0, ROLE_PROMPT, p->label ? p->label : "");
+		return;
+	}
 	int x = canvas_puts(c, 0, 0, ROLE_PROMPT, p->label ? p->label : "");
 	int room = c->columns - x - 1, from = 0;
 	const char *text = str_text(&p->line.text);
 
-	if (p->kind == PROMPT_CONFIRM) {
-		canvas_cursor(c, 0, x);
-		return;
-	}
 	/* The cursor stays in sight: what is left of it goes first. */
 	int at = columns_text(text, p->line.at);
 	if (at > room)

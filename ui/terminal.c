@@ -35,6 +35,20 @@ static const int crashes[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGQUIT
 
 enum { CRASHES = sizeof(crashes) / sizeof(*crashes) };
 
+/* What was written to standard error meanwhile goes where it was meant to. Safe in a
+ * signal handler. */
+static void pour_errors(void)
+{
+	char block[4096];
+	ssize_t n;
+
+	dup2(real_errors, STDERR_FILENO);
+	lseek(errors, 0, SEEK_SET);
+	while ((n = read(errors, block, sizeof(block))) > 0)
+		if (write(STDERR_FILENO, block, (size_t)n) != n)
+			break;
+}
+
 /* Only what is safe in a signal handler: the sequences end mouse reports, bracketed paste
  * and the alternate screen and show the cursor. */
 static void on_crash(int number)
@@ -43,6 +57,8 @@ static void on_crash(int number)
 
 	(void)!write(STDOUT_FILENO, reset, sizeof(reset) - 1);
 	tcsetattr(STDIN_FILENO, TCSANOW, &before);
+	if (errors >= 0 && real_errors >= 0)
+		pour_errors();
 	signal(number, SIG_DFL);
 	raise(number);
 }
@@ -124,17 +140,10 @@ static void start_errors(void)
 
 static void replay_errors(void)
 {
-	char block[4096];
-	ssize_t n;
-
 	if (errors < 0 || real_errors < 0)
 		return;
 	fflush(stderr);
-	dup2(real_errors, STDERR_FILENO);
-	lseek(errors, 0, SEEK_SET);
-	while ((n = read(errors, block, sizeof(block))) > 0)
-		if (write(STDERR_FILENO, block, (size_t)n) != n)
-			break;
+	pour_errors();
 	close(errors);
 	close(real_errors);
 	errors = real_errors = -1;
@@ -238,6 +247,9 @@ static int run_editor(const char *file, error *err)
 	if (child < 0)
 		return error_errno(err, ERR_IO, "%s could not be started", editor_name());
 	if (child == 0) {
+		sigset_t none;
+		sigemptyset(&none); /* what is held back here is nobody else's concern */
+		sigprocmask(SIG_SETMASK, &none, NULL);
 		if (real_errors >= 0)
 			dup2(real_errors, STDERR_FILENO);
 		execl("/bin/sh", "sh", "-c", "exec $FOLIO_EDITOR \"$FOLIO_EDITED\"", (char *)NULL);

@@ -14,9 +14,6 @@
 
 enum { LEAST_ROWS = 12, LEAST_COLUMNS = 44 };
 
-/* Seconds that a message stands where running work is shown otherwise. */
-static const double message_s = 8;
-
 static const view_ops *const views[VIEWS] = {
 	[VIEW_LIBRARY] = &view_library, [VIEW_CHAT] = &view_chat, [VIEW_DOCUMENT] = &view_document, [VIEW_MODELS] = &view_models,
 	[VIEW_SETTINGS] = &view_settings, [VIEW_LOG] = &view_log, [VIEW_HELP] = &view_help, [VIEW_CONVERSATIONS] = &view_conversations,
@@ -98,6 +95,8 @@ void ui_say(ui *u, ui_tone tone, const char *fmt, ...)
 	va_end(ap);
 	u->tone = tone;
 	u->said = clock_s();
+	u->news = !u->taking;
+	u->said_at = u->handled;
 	u->dirty = true;
 }
 
@@ -105,7 +104,7 @@ int ui_timeout(const ui *u)
 {
 	if (u->more)
 		return 0;
-	double left = u->message.len && u->m->work.what ? u->said + message_s - clock_s() : -1;
+	double left = u->message.len && u->m->work.what ? u->said + MESSAGE_S - clock_s() : -1;
 
 	return left < 0 ? -1 : (int)ceil(left * 1000);
 }
@@ -147,10 +146,15 @@ void ui_go_back(ui *u)
 	u->dirty = true;
 }
 
-void ui_show(ui *u, ui_view v)
+unsigned ui_keys(const ui *u)
+{
+	return u->handled;
+}
+
+void ui_show_chat(ui *u)
 {
 	if (u->view == VIEW_LIBRARY && !u->ask.kind)
-		ui_go(u, v);
+		chat_start_typing(u);
 }
 
 void ui_open_row(ui *u, int64_t id)
@@ -160,14 +164,13 @@ void ui_open_row(ui *u, int64_t id)
 		ui_go(u, VIEW_CHAT);
 }
 
-void ui_document_opened(ui *u, bool input)
+void ui_document_opened(ui *u)
 {
 	u->document.top = u->document.mark_from = u->document.mark_to = 0;
 	u->document.found_from = u->document.found_to = 0;
 	u->document.backs = u->document.entry = 0;
 	u->document.source = u->chat.source = u->chat.rewind = -1;
 	u->chat.page.follow = true;
-	u->chat.typing = input;
 	ui_changed(u);
 }
 
@@ -203,10 +206,20 @@ static void step_document(ui *u, int by)
 		ui_say(u, SAY_PLAIN, "no document that way");
 }
 
+/* An answer is stopped from everywhere. Reading goes on while one looks around: it is
+ * paused from the library, and where a question waits for it. */
+bool ui_esc_stops(const ui *u)
+{
+	const ui_model *m = u->m;
+	bool waits = m->turns && m->turn[m->turns - 1].state == TURN_WAITING;
+
+	return m->work.what && (!m->work.pauses || u->view == VIEW_LIBRARY || (u->view == VIEW_CHAT && waits));
+}
+
 /* Esc and Ctrl-C: what runs is stopped; when nothing does, the way back. */
 static void stop_or_back(ui *u)
 {
-	if (u->m->work.what)
+	if (ui_esc_stops(u))
 		ui_request_id(u, ASK_STOP, 0);
 	else if (u->view != VIEW_LIBRARY)
 		ui_go_back(u);
@@ -219,6 +232,7 @@ static void open_document_named(ui *u, const char *name)
 	for (int i = 0; i < u->m->documents; i++)
 		if (!strcmp(u->m->document[i].name, name)) {
 			ui_open_row(u, u->m->document[i].id);
+			u->chat.typing = true;
 			return;
 		}
 	ui_say(u, SAY_WARN, "no document is called '%s': 1 shows the library", name);
@@ -279,7 +293,7 @@ static bool handle_shared(ui *u, action a, const char *argument)
 	case ACTION_SET: set_setting(u, argument); break;
 	case ACTION_NEW:
 		if (u->m->open)
-			ui_go(u, VIEW_CHAT);
+			chat_start_typing(u);
 		ui_request_id(u, ASK_NEW_CONVERSATION, 0);
 		break;
 	case ACTION_FETCH: ui_request_id(u, ASK_FETCH_MODEL, 0); break;
@@ -313,11 +327,21 @@ static bool typing(const ui *u)
 	return u->view == VIEW_CHAT && u->chat.typing;
 }
 
+/* What was said to a key goes with the next one. News of the work may come while one
+ * types: they stay for a few. */
+static void forget_message(ui *u)
+{
+	if (!u->news || u->handled - u->said_at > MESSAGE_KEYS)
+		str_clear(&u->message);
+}
+
 static void key(ui *u, int k)
 {
 	str name = STR_INIT;
 
 	u->dirty = true;
+	u->handled++;
+	forget_message(u);
 	if (u->ask.kind) {
 		prompt_key(u, k);
 		return;
@@ -334,23 +358,38 @@ static void key(ui *u, int k)
 	str_free(&name);
 }
 
+/* A view's title in the bar, with the key that leads there as things are. */
+static void put_title(str *s, const ui *u, int v)
+{
+	str_clear(s);
+	str_puts(s, " ");
+	keymap_put_key(s, &u->keys, typing(u) ? "line" : views[u->view]->name, (action)(ACTION_LIBRARY + v));
+	if (s->len > 1)
+		str_puts(s, " ");
+	str_putf(s, "%s ", views[v]->title);
+}
+
 /* Which view's title in the bar stands at column x; -1: none. */
 static int bar_view(const ui *u, int x)
 {
-	int at = 7;
+	int at = 7, found = -1;
+	str s = STR_INIT;
 
-	for (int v = 0; v <= VIEW_LOG; v++) {
-		int width = (int)strlen(views[v]->title) + 4;
+	for (int v = 0; v <= VIEW_LOG && found < 0; v++) {
+		put_title(&s, u, v);
+		int width = columns_text(str_text(&s), s.len);
 		if (x >= at && x < at + width && at + width <= u->columns)
-			return v;
+			found = v;
 		at += width;
 	}
-	return -1;
+	str_free(&s);
+	return found;
 }
 
 static void mouse(ui *u, const input_event *e)
 {
 	u->dirty = true;
+	u->handled++;
 	if (e->wheel) {
 		for (int i = 0; i < 3; i++)
 			views[u->view]->handle(u, e->wheel < 0 ? ACTION_UP : ACTION_DOWN, NULL);
@@ -365,6 +404,7 @@ static void mouse(ui *u, const input_event *e)
 static void paste(ui *u)
 {
 	u->dirty = true;
+	u->handled++;
 	if (u->ask.kind)
 		prompt_paste(u, str_text(&u->paste), u->paste.len);
 	else if (u->view == VIEW_CHAT)
@@ -377,17 +417,19 @@ bool ui_input(ui *u)
 {
 	/* So many at once, then what they did is drawn: a held key must be seen to work. */
 	u->more = false;
+	u->taking = true;
 	for (int n = 0; n < 256; n++) {
 		input_event e = terminal_input(&u->paste);
 		switch (e.kind) {
-		case INPUT_NONE: return true;
-		case INPUT_CLOSED: return false;
+		case INPUT_NONE:
+		case INPUT_CLOSED: u->taking = false; return e.kind == INPUT_NONE;
 		case INPUT_KEY: key(u, e.key); break;
 		case INPUT_PASTE: paste(u); break;
 		case INPUT_MOUSE: mouse(u, &e); break;
 		case INPUT_RESIZE: ui_changed(u); break;
 		}
 	}
+	u->taking = false;
 	u->more = true;
 	return true;
 }
@@ -430,130 +472,23 @@ int ui_paragraph(const canvas *c, int y, int x, ui_role role, const char *text)
 static void draw_bar(const ui *u, const canvas *c)
 {
 	int x = canvas_puts(c, 0, 0, ROLE_BAR, " folio ");
+	str s = STR_INIT;
 
 	for (int v = 0; v <= VIEW_LOG; v++) {
-		if (x + (int)strlen(views[v]->title) + 4 > c->columns)
+		put_title(&s, u, v);
+		if (x + columns_text(str_text(&s), s.len) > c->columns)
 			break;
-		x = canvas_putf(c, 0, x, (int)u->view == v ? ROLE_BAR_ON : ROLE_BAR, " %d %s ", v + 1, views[v]->title);
+		x = canvas_put(c, 0, x, (int)u->view == v ? ROLE_BAR_ON : ROLE_BAR, str_text(&s), s.len);
 	}
 	if (u->view > VIEW_LOG && x + (int)strlen(views[u->view]->title) + 2 < c->columns)
 		x = canvas_putf(c, 0, x, ROLE_BAR_ON, " %s ", views[u->view]->title);
 	canvas_fill(c, 0, x, ROLE_BAR);
-	if (x + 8 < c->columns)
-		canvas_puts(c, 0, c->columns - 7, ROLE_BAR, "? help ");
-}
-
-static void put_work(str *s, const ui_work *w, int columns)
-{
-	str_putf(s, "%s", w->what);
-	if (w->stage && *w->stage)
-		str_putf(s, ": %s", w->stage);
-	if (w->done >= 0) {
-		int cells = columns > 100 ? 20 : 10, on = (int)(w->done * cells + 0.5);
-		str_puts(s, " ");
-		for (int i = 0; i < cells; i++)
-			str_puts(s, i < on ? "█" : "░");
-		str_putf(s, " %d %%", (int)(w->done * 100));
-	}
-	if (w->rate > 0) {
-		str_puts(s, "  ");
-		number_put_count(s, (int64_t)w->rate);
-		str_putf(s, " %s/s", w->unit ? w->unit : "");
-	}
-	if (w->left_s >= 0) {
-		str_puts(s, "  ");
-		number_put_seconds(s, w->left_s);
-		str_puts(s, " left");
-	}
-	if (w->waiting)
-		str_putf(s, "  (%d waiting)", w->waiting);
-	str_puts(s, w->pauses ? "  Esc pauses" : "  Esc stops");
-}
-
-static bool message_shows(const ui *u)
-{
-	return !u->ask.kind && u->message.len && (!u->m->work.what || clock_s() - u->said < message_s);
-}
-
-/* A message that is longer than a row takes some of the view's: what to do comes last. */
-static int message_rows(const ui *u)
-{
-	enum { MOST = 4 };
-	rich r = { 0 };
-
-	if (!message_shows(u))
-		return 1;
-	rich_begin(&r, u->columns - 1);
-	rich_put(&r, ROLE_PLAIN, u->message.data, u->message.len);
-	rich_end(&r);
-	int n = r.lines < 1 ? 1 : r.lines > MOST ? MOST : (int)r.lines;
-	rich_free(&r);
-	return n;
-}
-
-static void draw_message(const ui *u, const canvas *c)
-{
-	static const ui_role tones[] = { ROLE_PLAIN, ROLE_GOOD, ROLE_WARN, ROLE_BAD };
-	str s = STR_INIT;
-
-	if (u->ask.kind) {
-		prompt_draw(u, c);
-		return;
-	}
-	if (message_shows(u)) {
-		ui_paragraph(c, 0, 0, tones[u->tone], str_text(&u->message));
-	} else if (u->m->work.what) {
-		put_work(&s, &u->m->work, c->columns);
-		canvas_put(c, 0, 0, ROLE_PLAIN, str_text(&s), s.len);
-	}
-	str_free(&s);
-}
-
-static int put_part(const canvas *c, int x, const str *s)
-{
-	if (x > 1)
-		x = canvas_puts(c, 0, x, ROLE_BAR, " │ ");
-	return canvas_put(c, 0, x, ROLE_BAR, str_text(s), s->len);
-}
-
-static void draw_status(const ui *u, const canvas *c)
-{
-	const ui_model *m = u->m;
-	str s = STR_INIT;
-	int x = 1;
-
-	canvas_fill(c, 0, 0, ROLE_BAR);
-	if (m->open && m->open_name) {
-		str_putf(&s, "%s", m->open_name);
-		x = put_part(c, x, &s);
-	}
 	str_clear(&s);
-	str_puts(&s, m->model_name && *m->model_name ? m->model_name : "no model");
-	x = put_part(c, x, &s);
-	if (m->reused >= 0) {
-		str_clear(&s);
-		number_put_count(&s, m->reused);
-		str_puts(&s, " tokens reused");
-		x = put_part(c, x, &s);
-	}
-	str_clear(&s);
-	str_putf(&s, "budget %.3g", m->budget);
-	if (m->budget_read >= 0)
-		str_putf(&s, ", read %.0f %%", 100 * m->budget_read);
-	x = put_part(c, x, &s);
-	if (m->rate > 0) {
-		str_clear(&s);
-		str_putf(&s, "%.0f tokens/s", m->rate);
-		x = put_part(c, x, &s);
-	}
-	str_clear(&s);
-	number_put_bytes(&s, m->disk_used);
-	x = put_part(c, x, &s);
-	if (m->backend) {
-		str_clear(&s);
-		str_puts(&s, m->backend);
-		put_part(c, x, &s);
-	}
+	keymap_put_key(&s, &u->keys, typing(u) ? "line" : views[u->view]->name, ACTION_HELP);
+	str_puts(&s, " help");
+	int width = columns_text(str_text(&s), s.len);
+	if (x + width <= c->columns)
+		canvas_put(c, 0, c->columns - width, ROLE_BAR, str_text(&s), s.len);
 	str_free(&s);
 }
 
@@ -566,7 +501,7 @@ static void draw_small(const canvas *c)
 
 void ui_draw(ui *u)
 {
-	if (!u->dirty && !(u->message.len && u->m->work.what && clock_s() - u->said >= message_s))
+	if (!u->dirty && !(u->message.len && u->m->work.what && clock_s() - u->said >= MESSAGE_S))
 		return;
 	u->dirty = false;
 	getmaxyx(stdscr, u->rows, u->columns);
@@ -575,7 +510,7 @@ void ui_draw(ui *u)
 	if (u->rows < LEAST_ROWS || u->columns < LEAST_COLUMNS) {
 		draw_small(&all);
 	} else {
-		int says = message_rows(u);
+		int says = status_message_rows(u);
 		canvas bar = canvas_part(&all, 0, 0, 1, u->columns), view = canvas_part(&all, 1, 0, u->rows - 2 - says, u->columns);
 		canvas message = canvas_part(&all, u->rows - 1 - says, 0, says, u->columns);
 		canvas status = canvas_part(&all, u->rows - 1, 0, 1, u->columns);
@@ -585,11 +520,11 @@ void ui_draw(ui *u)
 		views[u->view]->layout(u, view.rows, view.columns);
 		draw_bar(u, &bar);
 		views[u->view]->draw(u, &view);
-		draw_status(u, &status);
-		draw_message(u, &message);
+		status_draw(u, &status);
+		status_draw_message(u, &message);
 	}
 	canvas_show_cursor();
 	refresh();
-	if (u->message.len && u->m->work.what && clock_s() - u->said >= message_s)
+	if (u->message.len && u->m->work.what && clock_s() - u->said >= MESSAGE_S)
 		str_clear(&u->message);
 }

@@ -37,11 +37,13 @@ void ui_say(ui *u, ui_tone tone, const char *fmt, ...) __attribute__((format(pri
 /* Ask yes or no; the answer comes as ASK_PROCEED with this id. */
 void ui_confirm(ui *u, int64_t id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Go to a view by itself: only from the library, elsewhere the person is at something. */
-void ui_show(ui *u, ui_view v);
-/* The open document changed: view states that belong to the old one are forgotten. input:
- * put the cursor into the question. */
-void ui_document_opened(ui *u, bool input);
+/* Keys, clicks and pastes that came so far: who pressed none since is still waiting. */
+unsigned ui_keys(const ui *u);
+/* To the conversation, the cursor in the question: only from the library, elsewhere the
+ * person is at something. */
+void ui_show_chat(ui *u);
+/* The open document changed: view states that belong to the old one are forgotten. */
+void ui_document_opened(ui *u);
 /* Earlier questions, oldest first, for the input's history. */
 void ui_history(ui *u, const char *question);
 

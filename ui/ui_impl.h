@@ -100,6 +100,10 @@ struct ui {
 	str message;
 	ui_tone tone;
 	double said;        /* when */
+	unsigned handled;   /* ui_keys */
+	bool news;          /* it came from the work, not as the answer to a key */
+	unsigned said_at;   /* handled then */
+	bool taking;        /* input is being handled */
 	unsigned revision;  /* of the model */
 	bool dirty;
 	bool more;          /* input was left for the next time */
@@ -126,13 +130,27 @@ extern const view_ops view_library, view_chat, view_document, view_models, view_
 	view_conversations;
 const view_ops *view_of(ui_view v);
 
+/* ---- the two rows at the bottom (status.c) ---- */
+
+enum {
+	MESSAGE_S = 8,     /* that a message stands where running work is shown otherwise */
+	MESSAGE_KEYS = 10, /* that one of the work stays for */
+};
+
+int status_message_rows(const ui *u);  /* what is long takes some of the view's: what to do comes last */
+void status_draw_message(const ui *u, const canvas *c);
+void status_draw(const ui *u, const canvas *c);
+
 /* ---- shared by the views (ui.c, prompt.c) ---- */
+
+bool ui_esc_stops(const ui *u);    /* else it goes back */
 
 void ui_request_id(ui *u, ui_ask kind, int64_t id);
 void ui_request_text(ui *u, ui_ask kind, int64_t id, const char *text);
 void ui_go(ui *u, ui_view v);      /* with a way back */
 void ui_go_back(ui *u);
-/* Ask for a document and go where it is asked about. */
+/* Ask for a document and go where it is asked about; the cursor stays out of the question,
+ * for whoever leafs through documents. */
 void ui_open_row(ui *u, int64_t id);
 void ui_act(ui *u, action a, const char *argument);
 void ui_copy_text(ui *u, const char *text, const char *what);

@@ -38,7 +38,7 @@ static void put_sources(rich *r, const ui_turn *t, int turn, int *number, int on
 		rich_tag(r, tag_of(turn, i));
 		rich_indent(r, 2, 6);
 		rich_putf(r, here ? ROLE_SELECTED : ROLE_SOURCE, "%s%d  %s", here ? "▸ " : "  ", i + 1, s->place);
-		rich_putf(r, ROLE_FAINT, "  %.0f %%", 100 * s->score);
+		rich_putf(r, ROLE_FAINT, "  %.0f %% of the evidence", 100 * s->score);
 		rich_end(r);
 		/* Its first words; the selected one is shown at length. */
 		size_t n = strlen(s->text), most = here ? 600 : (size_t)(r->width > 20 ? r->width - 12 : 8);
@@ -202,7 +202,7 @@ static void leave(ui *u)
 {
 	chat_view *v = &u->chat;
 
-	if (u->m->work.what) {
+	if (ui_esc_stops(u)) {
 		ui_request_id(u, ASK_STOP, 0);
 	} else {
 		v->typing = false;
@@ -326,16 +326,26 @@ static void copy(ui *u)
 		ui_say(u, SAY_PLAIN, "there is no answer yet to copy");
 }
 
-static void edit_last(ui *u)
+/* The question whose source is selected, else the last one. */
+static void edit_question(ui *u)
 {
-	if (!u->m->turns) {
+	int turn = u->m->turns - 1, number = u->chat.source;
+
+	if (turn < 0) {
 		ui_say(u, SAY_PLAIN, "there is no question yet");
 		return;
 	}
-	u->chat.rewind = u->m->turns - 1;
-	edit_set(&u->chat.line, u->m->turn[u->m->turns - 1].question);
+	for (int i = 0; number >= 0 && i < u->m->turns; number -= u->m->turn[i++].sources)
+		if (number < u->m->turn[i].sources)
+			turn = i;
+	u->chat.rewind = turn;
+	edit_remember(&u->chat.line, str_text(&u->chat.line.text)); /* what was begun comes back with Up */
+	edit_set(&u->chat.line, u->m->turn[turn].question);
 	u->chat.typing = true;
-	ui_say(u, SAY_PLAIN, "Enter asks this instead, from there on; Esc leaves it as it was");
+	if (turn == u->m->turns - 1)
+		ui_say(u, SAY_PLAIN, "Enter asks this instead; Esc leaves it as it was");
+	else
+		ui_say(u, SAY_PLAIN, "Enter asks this instead, without the %d after it; Esc leaves all as it was", u->m->turns - 1 - turn);
 }
 
 static bool handle(ui *u, action a, const char *argument)
@@ -350,7 +360,7 @@ static bool handle(ui *u, action a, const char *argument)
 	case ACTION_NEXT_SOURCE: select_source(u, 1); return true;
 	case ACTION_PREVIOUS_SOURCE: select_source(u, -1); return true;
 	case ACTION_COPY: copy(u); return true;
-	case ACTION_EDIT: edit_last(u); return true;
+	case ACTION_EDIT: edit_question(u); return true;
 	case ACTION_EDITOR: write_in_editor(u); return true;
 	case ACTION_REGENERATE:
 		if (u->m->turns)
@@ -365,7 +375,7 @@ static bool handle(ui *u, action a, const char *argument)
 			ui_say(u, SAY_PLAIN, "nothing of this conversation is stored yet");
 		return true;
 	case ACTION_STOP:
-		if (!u->m->work.what && v->source >= 0) {
+		if (!ui_esc_stops(u) && v->source >= 0) {
 			v->source = -1;
 			build(u, v->width);
 			return true;

@@ -1,11 +1,11 @@
 #include "ui/ui_impl.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/columns.h"
+#include "ui/search.h"
 
 enum {
 	TAB = 4,
@@ -200,7 +200,9 @@ static void draw_head(const ui *u, const canvas *c)
 	x = canvas_putf(c, 0, x, ROLE_FAINT, "  %d %%", m->text_len ? (int)(100.0 * (double)u->document.bottom / (double)m->text_len) : 0);
 	if (u->document.search && *u->document.search)
 		x = canvas_putf(c, 0, x, ROLE_FAINT, "  /%s", u->document.search);
-	if (u->document.source >= 0)
+	if (u->document.found_to > u->document.found_from)
+		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_SEARCH_NEXT, ACTION_SEARCH_PREVIOUS, ACTION_BACK, ACTION_NONE });
+	else if (u->document.source >= 0)
 		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_NEXT_SOURCE, ACTION_BACK, ACTION_NONE });
 	else
 		ui_hints(u, c, 0, x + 2, "document", (action[]){ ACTION_SEARCH, ACTION_GOTO, ACTION_NONE });
@@ -274,49 +276,34 @@ void document_show(ui *u, size_t from, size_t to)
 	reveal(u, from);
 }
 
-static bool same_byte(char a, char b, bool fold)
-{
-	return a == b || (fold && tolower((unsigned char)a) == tolower((unsigned char)b));
-}
-
-static bool found_at(const ui_model *m, size_t i, const char *word, size_t n, bool fold)
-{
-	size_t k = 0;
-
-	while (k < n && same_byte(m->text[i + k], word[k], fold))
-		k++;
-	return k == n;
-}
-
-/* Capitals in what is looked for count; without any, case does not matter. */
+/* Round the text once, from here on or from the place found last. */
 static void search(ui *u, bool forward, bool from_here)
 {
 	document_view *v = &u->document;
-	const char *word = v->search;
-	size_t n = word ? strlen(word) : 0, len = u->m->text_len;
-	bool fold = true;
+	const char *word = v->search, *text = u->m->text;
+	size_t len = u->m->text_len, bytes = 0, found;
+	needle k;
 
-	if (!n || n > len) {
-		ui_say(u, SAY_PLAIN, n ? "not found: %s" : "/ looks for text", word);
+	if (!word || !*word) {
+		ui_say(u, SAY_PLAIN, "/ looks for text");
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		fold = fold && !isupper((unsigned char)word[i]);
-	size_t span = len - n + 1, at = v->found_to > v->found_from ? v->found_from : v->top;
-	at = at < span ? at : 0;
-	for (size_t step = from_here ? 0 : 1; step <= span; step++) {
-		size_t i = forward ? (at + step) % span : (at + span - step % span) % span;
-		if (!found_at(u->m, i, word, n, fold))
-			continue;
-		if ((forward && i < at) || (!forward && i > at))
+	needle_make(&k, word);
+	size_t at = v->found_to > v->found_from ? v->found_from : v->top;
+	found = forward ? needle_find(&bytes, &k, text, len, at + !from_here, len) : needle_find_back(&bytes, &k, text, len, 0, at);
+	if (found == NEEDLE_NONE) {
+		found = forward ? needle_find(&bytes, &k, text, len, 0, at + 1) : needle_find_back(&bytes, &k, text, len, at, len);
+		if (found != NEEDLE_NONE)
 			ui_say(u, SAY_PLAIN, "went on from the other end");
-		v->found_from = i;
-		v->found_to = i + n;
-		reveal(u, i);
+	}
+	if (found == NEEDLE_NONE) {
+		v->found_from = v->found_to = 0;
+		ui_say(u, SAY_WARN, "not found: %s", word);
 		return;
 	}
-	v->found_from = v->found_to = 0;
-	ui_say(u, SAY_WARN, "not found: %s", word);
+	v->found_from = found;
+	v->found_to = found + bytes;
+	reveal(u, found);
 }
 
 static void go_to(ui *u, const char *argument)

@@ -82,7 +82,11 @@ static ui_role put_state(str *s, const ui_document *d)
 	case DOC_READ: str_puts(s, "read"); return ROLE_GOOD;
 	case DOC_READING: str_putf(s, "reading %d %%", (int)(100 * d->done)); return ROLE_STRONG;
 	case DOC_WAITING: str_puts(s, "waiting"); return ROLE_FAINT;
-	case DOC_INTERRUPTED: str_puts(s, "interrupted"); return ROLE_WARN;
+	case DOC_INTERRUPTED:
+		str_puts(s, "interrupted");
+		if (d->done >= 0.01)
+			str_putf(s, " %d %%", (int)(100 * d->done));
+		return ROLE_WARN;
 	case DOC_CHANGED: str_puts(s, "changed on disk"); return ROLE_WARN;
 	case DOC_FILE_GONE: str_puts(s, "file is gone"); return ROLE_FAINT;
 	case DOC_OTHER_MODEL: str_puts(s, "other model"); return ROLE_FAINT;
@@ -98,9 +102,9 @@ static const struct {
 	bool right;
 	int narrow, wide; /* columns below and from WIDE on; 0: not shown, -1: what is left */
 } list_columns[LIST_COLUMNS] = {
-	[COLUMN_NAME] = { "Document", false, 20, 28 }, [COLUMN_STATE] = { "State", false, 15, 16 },
+	[COLUMN_NAME] = { "Document", false, 19, 26 }, [COLUMN_STATE] = { "State", false, 16, 16 },
 	[COLUMN_TOKENS] = { "Tokens", true, 7, 9 },    [COLUMN_DISK] = { "Disk", true, 8, 10 },
-	[COLUMN_USED] = { "Last used", false, 10, 16 }, [COLUMN_MODEL] = { "Model", false, -1, 20 },
+	[COLUMN_USED] = { "Last used", false, 10, 16 }, [COLUMN_MODEL] = { "Model", false, -1, 16 },
 	[COLUMN_TITLE] = { "Title", false, 0, -1 },
 };
 
@@ -192,6 +196,8 @@ static void draw(const ui *u, const canvas *c)
 		return;
 	}
 	draw_cells(c, 0, NULL, NULL);
+	if (!l->rows)
+		canvas_puts(c, 2, 2, ROLE_PLAIN, "No document has that in its name, title or path: / and Esc show all again.");
 	for (int i = 0; i < l->list.shown && l->list.top + i < l->rows; i++)
 		draw_row(u, c, 1 + i, &u->m->document[l->row[l->list.top + i]], l->list.top + i == l->list.selected);
 	if (l->filter && *l->filter)
@@ -216,7 +222,10 @@ static bool handle_selected(ui *u, action a, const char *argument)
 		return true;
 	}
 	switch (a) {
-	case ACTION_OPEN: ui_open_row(u, d->id); break;
+	case ACTION_OPEN:
+		ui_open_row(u, d->id);
+		u->chat.typing = true; /* at once: what is typed next is a question already */
+		break;
 	case ACTION_REREAD: ui_request_id(u, ASK_REREAD, d->id); break;
 	case ACTION_RENAME:
 		if (argument && *argument)

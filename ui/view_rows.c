@@ -27,9 +27,13 @@ static void models_draw(const ui *u, const canvas *c)
 
 	if (!u->m->models) {
 		canvas_puts(c, 1, 2, ROLE_PLAIN, "No model yet.");
-		if (u->m->fetch_offer)
-			canvas_putf(c, 2, 2, ROLE_PLAIN, "f fetches %s", u->m->fetch_offer);
-		canvas_puts(c, 3, 2, ROLE_PLAIN, "a adds one of your own: a GGUF file or a folder with safetensors");
+		int y = 3;
+		if (u->m->fetch_offer) {
+			str_putf(&s, "f   fetch %s", u->m->fetch_offer);
+			y = ui_paragraph(c, y, 4, ROLE_PLAIN, str_text(&s));
+			str_free(&s);
+		}
+		ui_paragraph(c, y, 4, ROLE_PLAIN, "a   add one of your own: a GGUF file or a folder with safetensors");
 		return;
 	}
 	canvas_cell(c, 0, 2, 36, false, ROLE_HEAD, "Model");
@@ -37,14 +41,14 @@ static void models_draw(const ui *u, const canvas *c)
 	for (int i = 0; i < l->shown && l->top + i < u->m->models; i++) {
 		const ui_model_row *m = &u->m->model[l->top + i];
 		bool on = l->top + i == l->selected;
-		ui_role r = on ? ROLE_SELECTED : m->missing ? ROLE_FAINT : ROLE_PLAIN;
+		ui_role r = on ? ROLE_SELECTED : m->missing || m->found ? ROLE_FAINT : ROLE_PLAIN;
 		str_clear(&s);
 		number_put_bytes(&s, m->bytes);
 		canvas_fill(c, 1 + i, 0, on ? ROLE_SELECTED : ROLE_PLAIN);
 		canvas_puts(c, 1 + i, 0, r, m->is_default ? "▸ " : "  ");
 		canvas_cell(c, 1 + i, 2, 36, false, r, m->name);
 		canvas_cell(c, 1 + i, 39, 10, true, r, str_text(&s));
-		canvas_cell(c, 1 + i, 51, c->columns - 51, false, r, m->missing ? "file is gone" : m->is_default ? "in use" : "");
+		canvas_cell(c, 1 + i, 51, c->columns - 51, false, r, m->missing ? "file is gone" : m->is_default ? "in use" : m->found ? "found on this machine" : "");
 	}
 	int y = 2 + (l->shown < u->m->models ? l->shown : u->m->models);
 	canvas_rule(c, y);
@@ -69,11 +73,15 @@ static bool models_handle(ui *u, action a, const char *argument)
 		return true;
 	case ACTION_USE:
 	case ACTION_OPEN:
-		if (m)
+		if (m && m->found)
+			u->host.request(u->host.ud, &(ui_request){ .kind = ASK_ADD_MODEL, .number = 1, .text = m->path });
+		else if (m)
 			ui_request_id(u, ASK_USE_MODEL, m->id);
 		return true;
 	case ACTION_REMOVE:
-		if (m)
+		if (m && m->found)
+			ui_say(u, SAY_PLAIN, "%s is not in the library: Enter adds and uses it", m->name);
+		else if (m)
 			prompt_confirm(u, ASK_REMOVE_MODEL, m->id, "Forget the model %s?", m->name);
 		return true;
 	default: return false;
@@ -114,8 +122,10 @@ static void settings_draw(const ui *u, const canvas *c)
 		canvas_cell(c, i, 19, 20, false, on ? ROLE_SELECTED : ROLE_STRONG, *one->value ? one->value : "(auto)");
 		canvas_cell(c, i, 40, c->columns - 41, false, on ? ROLE_SELECTED : ROLE_FAINT, one->effect);
 	}
-	int y = l->shown < u->m->settings ? l->shown : u->m->settings;
+	int y = l->shown < u->m->settings ? l->shown : u->m->settings, below = u->m->settings - l->top - l->shown;
 	canvas_rule(c, y);
+	if (below > 0)
+		canvas_putf(c, y, 2, ROLE_FAINT, " %d more below ", below);
 	if (l->selected < u->m->settings)
 		y = ui_paragraph(c, y + 1, 2, ROLE_PLAIN, u->m->setting[l->selected].help);
 	if (l->selected < u->m->settings)
@@ -128,13 +138,22 @@ static void settings_set(ui *u, const ui_setting *s, const char *value)
 	u->host.request(u->host.ud, &(ui_request){ .kind = ASK_SET, .text = s->key, .second = value });
 }
 
+static void settings_type(ui *u, const ui_setting *s)
+{
+	str label = STR_INIT;
+
+	str_putf(&label, "%s: ", s->key);
+	prompt_line(u, ACTION_OPEN, str_text(&label), s->value, false);
+	str_free(&label);
+}
+
 /* The next of the setting's usual values; from one that is not among them, the first. */
 static void settings_step(ui *u, const ui_setting *s, int by)
 {
 	int n = 0, at = -1;
 
 	if (!s->choice) {
-		prompt_line(u, ACTION_OPEN, "value: ", s->value, false);
+		settings_type(u, s);
 		return;
 	}
 	for (; s->choice[n]; n++)
@@ -160,7 +179,7 @@ static bool settings_handle(ui *u, action a, const char *argument)
 		if (argument)
 			settings_set(u, s, argument);
 		else
-			prompt_line(u, ACTION_OPEN, "value: ", s->value, false);
+			settings_type(u, s);
 		return true;
 	case ACTION_MORE: settings_step(u, s, 1); return true;
 	case ACTION_LESS: settings_step(u, s, -1); return true;
@@ -233,12 +252,12 @@ static bool conversations_handle(ui *u, action a, const char *argument)
 	case ACTION_OPEN:
 		if (one) {
 			ui_request_id(u, ASK_OPEN_CONVERSATION, one->id);
-			ui_go(u, VIEW_CHAT);
+			chat_start_typing(u);
 		}
 		return true;
 	case ACTION_NEW:
 		ui_request_id(u, ASK_NEW_CONVERSATION, 0);
-		ui_go(u, VIEW_CHAT);
+		chat_start_typing(u);
 		return true;
 	case ACTION_REMOVE:
 		if (one)

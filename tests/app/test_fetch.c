@@ -3,10 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include "app/assets.h"
 #include "app/fetch.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/path.h"
@@ -232,12 +235,50 @@ static void fetching_is_all_or_nothing(void **state)
 static void stopping_ends_the_child_and_leaves_nothing(void **state)
 {
 	cancel stop = { true };
+	progress p = { .stop = &stop };
 	manifest m;
 
 	(void)state;
 	make_manifest(&m);
 	put_python("#!/bin/sh\nexec sleep 30\n");
-	assert_int_equal(fetch_model(&m, in("models"), true, &stop, &err), ERR_CANCEL);
+	assert_int_equal(fetch_model(&m, in("models"), true, &p, &err), ERR_CANCEL);
+	assert_int_equal(files_in(in("models")), 0);
+
+	/* From a thread that holds all signals back, as the interface's worker does. */
+	sigset_t all, before;
+	double start = clock_s();
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	assert_int_equal(fetch_model(&m, in("models"), true, &p, &err), ERR_CANCEL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	assert_true(clock_s() - start < 10);
+	manifest_free(&m);
+}
+
+/* Stops once half of it has come, into a folder of pip's own. */
+static void hear(void *ud, const progress_event *e)
+{
+	progress *p = ud;
+
+	assert_string_equal(e->stage, "fetching");
+	assert_string_equal(e->unit, "bytes");
+	assert_int_equal(e->total, sizeof(CONTENT) - 1);
+	assert_in_range(e->done, 0, e->total);
+	if (e->done == 5)
+		cancel_raise(p->stop);
+}
+
+static void the_bytes_that_came_are_told(void **state)
+{
+	cancel stop = { false };
+	progress p = { hear, &p, &stop };
+	manifest m;
+
+	(void)state;
+	make_manifest(&m);
+	put_python("#!/bin/sh\ncase \"$*\" in *--version*) exit 0 ;; esac\n"
+	           "mkdir -p \"$TMPDIR/pip-unpack\" && printf 12345 >\"$TMPDIR/pip-unpack/p.whl\" && exec sleep 30\n");
+	assert_int_equal(fetch_model(&m, in("models"), true, &p, &err), ERR_CANCEL);
 	assert_int_equal(files_in(in("models")), 0);
 	manifest_free(&m);
 }
@@ -252,7 +293,7 @@ int main(void)
 		TEST(the_member_is_unpacked_and_checked),
 		TEST(what_is_not_as_promised_leaves_nothing),
 		TEST(fetching_is_all_or_nothing),
-		TEST(stopping_ends_the_child_and_leaves_nothing),
+		TEST(stopping_ends_the_child_and_leaves_nothing), TEST(the_bytes_that_came_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,7 @@ static void lists_conversations(void **state)
 	assert_int_equal(r[0].id, one); /* asked last */
 	assert_int_equal(r[0].turns, 2);
 	assert_int_equal(r[0].document, d);
+	assert_string_equal(r[0].title, "?"); /* its first question as it is now */
 	assert_string_equal(r[1].title, "two");
 	assert_int_equal(r[1].turns, 0);
 	conversation_rows_free(r, n);

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,12 +282,14 @@ static void tell_models(worker *w, const job *j)
 	event e = { .kind = EVENT_PART, .part = PART_MODELS };
 	ui_model *m = &e.model;
 
-	m->model = mem_zeroed(2, sizeof(*m->model));
+	m->model = mem_zeroed(3, sizeof(*m->model));
 	if (!w->model_gone) {
-		m->models = 2;
+		m->models = 3;
 		m->model[0] = (ui_model_row){ 1, strdup("script-135M"), strdup("/models/script.gguf"), strdup("/models/script.gguf\nreads about 300 tokens/s here"),
-			                      98000000, true, false };
-		m->model[1] = (ui_model_row){ 2, strdup("larger-8B"), strdup("/models/larger.gguf"), strdup("/models/larger.gguf"), 4800000000, false, true };
+			                      98000000, true, false, false };
+		m->model[1] = (ui_model_row){ 2, strdup("larger-8B"), strdup("/models/larger.gguf"), strdup("/models/larger.gguf"), 4800000000, false, true, false };
+		m->model[2] = (ui_model_row){ 0, strdup("other-1B"), strdup("/elsewhere/other-1B.gguf"), strdup("/elsewhere/other-1B.gguf\nNot in the library yet"),
+			                      800000000, false, false, true };
 	} else {
 		m->fetch_offer = strdup("script-135M, 94 MB, licence Apache-2.0");
 	}
@@ -406,6 +409,10 @@ static int ask(worker *w, const job *j, const char **why)
 	const char *text = answer_to(j->text), *p = text;
 	bool stopped = false;
 
+	if (strstr(j->text, "last words"))
+		fputs("words on standard error\n", stderr);
+	if (strstr(j->text, "lost pointer"))
+		raise(SIGSEGV);
 	if (strstr(j->text, "crash"))
 		abort();
 	if (!d || strstr(j->text, "fail")) {
@@ -459,7 +466,9 @@ static int engine_lane(worker *w, const job *j, const char **why)
 	case JOB_SAMPLE: return read_document(w, j, why);
 	case JOB_ASK: return ask(w, j, why);
 	case JOB_FETCH: return fetch(w, j, why);
-	case JOB_ADD_MODEL: tell_said(w, j, SAY_GOOD, "it is in the library; Enter uses it"); return 0;
+	case JOB_ADD_MODEL:
+		tell_said(w, j, SAY_GOOD, j->flag ? "it is in the library and in use" : "it is in the library; Enter uses it");
+		return 0;
 	default: return 0;
 	}
 }
@@ -502,7 +511,16 @@ int worker_open(worker **out, error *err)
 	fill(w);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
-	return pthread_create(&w->thread, NULL, run, w) ? error_set(err, ERR_NOMEM, "no thread for the script") : 0;
+	/* Signals are the interface's, as in the other one. */
+	sigset_t all, before;
+	sigfillset(&all);
+	const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
+		sigdelset(&all, crashes[i]);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed ? error_set(err, ERR_NOMEM, "no thread for the script") : 0;
 }
 
 void worker_close(worker *w)

@@ -176,11 +176,14 @@ static bool step_shell(play *p, char *none)
 /* exit [STATUS]: it ends by itself, and the terminal is as it was. */
 static bool step_exit(play *p, char *text)
 {
-	int want = *text ? atoi(text) : 0, got;
+	int want = (int)strtol(text, &text, 10), got;
 
 	if (!runs(p))
 		return false;
 	got = terminal_wait(p->t, WAIT_S);
+	text += strspn(text, " ");
+	if (got == want && *text && !has(p, text))
+		return play_fail(p, "it ended without saying '%s'", text);
 	if (got != want) {
 		fprintf(stderr, "%s", str_text(terminal_raw(p->t)) + (terminal_raw(p->t)->len > 4000 ? terminal_raw(p->t)->len - 4000 : 0));
 		return play_fail(p, got < 0 ? "it did not end" : "it ended with %d", got);

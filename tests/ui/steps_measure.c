@@ -101,6 +101,10 @@ static bool step_memory(play *p, char *text)
 	return kb > 0 && (!judged || kb <= atol(text) * 1024) ? true : play_fail(p, "that is too much");
 }
 
+/* The least that the terminal of the tests stands: libvterm 0.1.4 writes beside a row that
+ * a wide character has no room in, even behind the cursor. */
+enum { STORM_LEAST = 2 };
+
 /* storm N SEED: random sizes, keys, clicks and pastes, as fast as they go in. Quitting,
  * editors and suspending are left out. */
 static bool step_storm(play *p, char *text)
@@ -120,7 +124,7 @@ static bool step_storm(play *p, char *text)
 		str s = STR_INIT;
 		int what = rand() % 10;
 		if (what < 3) {
-			terminal_resize(p->t, 1 + rand() % 60, 1 + rand() % 160);
+			terminal_resize(p->t, STORM_LEAST + rand() % 60, STORM_LEAST + rand() % 160);
 		} else if (what == 3) {
 			str_putf(&s, "\033[<%d;%d;%dM", (int[]){ 0, 64, 65 }[rand() % 3], 1 + rand() % 160, 1 + rand() % 60);
 		} else if (what == 4) {
