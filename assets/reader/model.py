@@ -64,7 +64,8 @@ class Reader(nn.Module):
 
     def hidden(self, ids, pos, attend, on=1.0, keep=None):
         """[n, dim] before the output matrix. on: 0 leaves the adapter out; keep: {layer: None}, becomes {layer: (q, k)}."""
-        x = self.w["token_embd.weight"][ids]
+        # The first layer too gets an input that wants a gradient: one more compilation would cost more than that.
+        x = self.w["token_embd.weight"][ids].requires_grad_(torch.is_grad_enabled())
         angle = torch.outer(pos.double(), self.inv_freq)
         cos, sin = (t[:, None].to(self.dtype) for t in (angle.cos(), angle.sin()))
         scale = torch.tensor(self.alpha / self.rank * on, device=x.device)

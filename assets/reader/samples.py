@@ -56,16 +56,26 @@ def kind(text):
 
 
 class Sampler:
-    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20):
-        self.docs, self.encode, self.words, self.rng = docs, encode, words, random.Random(seed)
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, made=(), near=.4):
+        """made: articles whose questions a model wrote, a fifth of the samples; near: how often, of articles with
+        questions, a sample is made of passages and not of a long run."""
+        self.rng, self.encode, self.words, self.near = random.Random(seed), encode, words, near
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
-        self.weight = [math.sqrt(len(d[2])) for d in docs]
-        bare = sum(not w for w in self.weight)
-        # Articles without questions are a quarter of the samples.
-        self.weight = [w or sum(self.weight) / 3 / bare for w in self.weight]
+        self.weight = self.weights(docs)
+        if made:
+            more = self.weights(made)
+            self.weight += [w * sum(self.weight) / sum(more) / 4 for w in more]
+        self.docs = docs = [*docs, *made]
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
         self.bags = [[set(w.lower() for w in WORD.findall(p)) for p in d[1]] for d in docs]
         self.length = [[len(encode(p + "\n")) for p in d[1]] for d in docs]
+
+    @staticmethod
+    def weights(docs):
+        weight = [math.sqrt(len(d[2])) for d in docs]
+        bare = sum(not w for w in weight)
+        # Articles without questions are a quarter of the samples.
+        return [w or (sum(weight) / 3 or 1) / bare for w in weight]
 
     # ---- which paragraphs ----
 
@@ -161,7 +171,7 @@ class Sampler:
         texts, gone = list(texts), []
         for q in self.rng.sample(questions, len(questions)):
             i = where.get(q["para"])
-            if len(gone) == 3 or i is None or len(texts[i]) < 250:
+            if len(gone) == 4 or i is None or len(texts[i]) < 250:
                 continue
             kept = "".join(s for s in SENTENCE.findall(texts[i]) if not any(a in s for a in q["answers"])).strip()
             rest = texts[:i] + [kept] + texts[i + 1:]
@@ -220,7 +230,7 @@ class Sampler:
             a = self.answer(q, texts[where[q["para"]]], style)
             if not a or (style == "phrase" and a not in whole):
                 style, a = "phrase", min(q["answers"], key=len)
-            if self.rng.random() < .12 and (bad := self.spoil(q["q"], whole)):
+            if self.rng.random() < .22 and (bad := self.spoil(q["q"], whole)):
                 made.append((bad, style, REFUSAL, -1))
             made.append((self.blur(q["q"]) if self.rng.random() < .2 else q["q"], style, a, where[q["para"]]))
         for _ in range(self.rng.choice([0, 0, 1, 2, 3]) if questions else self.rng.randrange(5, self.most_questions)):
@@ -264,12 +274,12 @@ class Sampler:
         title, paras, questions = self.docs[d]
         if self.rng.random() < .5:
             title = title.replace("_", " ")
-        chosen = self.window(d) if not questions or self.rng.random() < .6 else self.passages(d)
+        chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
         texts = [paras[i] for i in chosen]
         if questions and self.rng.random() < .65:
             texts, questions = self.rename(d, texts, questions)
         gone = []
-        if self.rng.random() < .5:
+        if self.rng.random() < .6:
             texts, gone = self.without(questions, chosen, texts)
         chains = self.pairs(questions, chosen, texts, gone)
         if not chains:

@@ -23,12 +23,12 @@ HERE = Path(__file__).resolve().parent
 TYPES = (torch.long, torch.long, torch.int32, torch.long, torch.float32, torch.long, torch.long, torch.int32)
 
 
-def make(o, docs, seed, out):
+def make(o, docs, made, seed, out):
     """A process of its own that prepares packed sequences: the GPU must never wait."""
     import gguf
     torch.set_num_threads(1)
     encode = encoder(gguf.GGUFReader(o.model))
-    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest)
+    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, made=made)
     while True:
         columns = S.pack(sampler, o.room)
         out.put([np.array(c, dtype=np.float32 if t == torch.float32 else np.int64) for c, t in zip(columns, TYPES)])
@@ -54,7 +54,7 @@ def encoder(reader):
 
 def plain_texts(folder, encode, docs):
     """Token runs of prose, code and Markdown that keep the model what it was."""
-    texts = ["\n\n".join(p) for _, p, _ in docs]
+    texts = ["\n\n".join(p) for _, p, questions in docs if questions]
     for path in sorted(Path(folder).rglob("*")) if folder else []:
         if path.is_file() and path.stat().st_size < 400_000:
             texts.append(path.read_bytes().decode("utf-8", "replace"))
@@ -81,7 +81,7 @@ class Trainer:
         if o.start:
             self.m.load(o.start)
         self.opt = torch.optim.AdamW(self.m.parameters(), lr=o.lr, betas=(.9, .98), weight_decay=o.decay, fused=self.device == "cuda")
-        self.step, self.spent = 0, 0.0
+        self.step, self.spent, self.learning = 0, 0.0, True
         self.attend = M.attend_plain
         if self.device == "cuda":
             self.attend = M.Blocks()
@@ -105,7 +105,7 @@ class Trainer:
         """Of the answers' tokens: logits, targets, weights, positions; the sequences; and how far the retrieval heads look away."""
         ids, pos, seg, target, weight, start, end, number = self.batch(columns)
         attend = self.attend(number, seg, self.m.heads, self.m.kv)
-        drop = self.o.dropout if torch.is_grad_enabled() else 0
+        drop = self.o.dropout if self.learning else 0
         keep = {l: None for l, _ in self.o.heads}
         h = self.m.hidden(ids, pos, lambda q, k, v: F.dropout(attend(q, k, v), drop), keep=keep)
         want = (target >= 0).nonzero()[:, 0]
@@ -138,8 +138,8 @@ class Trainer:
         number = torch.arange(len(runs), dtype=torch.int32, device=self.device).repeat_interleave(each)
         attend = self.attend(number, torch.zeros_like(number), self.m.heads, self.m.kv)
         some = torch.randperm(len(ids), device=self.device)[:2048]
-        with torch.no_grad():
-            before = F.log_softmax(self.m.logits(self.m.hidden(ids, pos, attend, on=0.0)[some]), -1)
+        # Not under no_grad: that would have all layers compiled once more.
+        before = F.log_softmax(self.m.logits(self.m.hidden(ids, pos, attend, on=0.0)[some]), -1).detach()
         after = F.log_softmax(self.m.logits(self.m.hidden(ids, pos, attend)[some]), -1)
         return (before.exp() * (before - after)).sum(-1).mean()
 
@@ -148,14 +148,14 @@ class Trainer:
         return self.o.lr * min(1, (self.step + 1) / 40) * (.49 * (1 + math.cos(math.pi * done)) + .02)
 
 
-@torch.no_grad()
 def measure(t, batches):
     """Of held-out questions: loss, and the share answered to the letter (greedy decoding would say the same), by kind."""
     right = {"answer": [], "refusal": []}
     loss, aways = [], []
-    refusal = None
+    t.learning = False
     for columns in batches:
         logits, target, weight, want, _, away = t.answers(columns)
+        logits = logits.detach()
         aways.append(away.item())
         loss.append((F.cross_entropy(logits, target, reduction="none") * weight).sum().item() / weight.sum().item())
         hit = (logits.argmax(-1) == target).tolist()
@@ -164,13 +164,18 @@ def measure(t, batches):
             # An answer's tokens stand at consecutive positions.
             key = w if not i or want[i - 1].item() != w - 1 else key
             said.setdefault(key, []).append((hit[i], tk))
-        refusal = refusal or t.refusal
         for tokens in said.values():
-            kind = "refusal" if [k for _, k in tokens] == refusal else "answer"
+            kind = "refusal" if [k for _, k in tokens] == t.refusal else "answer"
             right[kind].append(all(h for h, _ in tokens))
+    t.learning = True
     share = lambda v: sum(v) / max(1, len(v))
-    return f"held out: loss {np.mean(loss):.3f} away {np.mean(aways):.3f} exact {share(right['answer']):.3f} of {len(right['answer'])}, " \
+    return f"loss {np.mean(loss):.3f} away {np.mean(aways):.3f} exact {share(right['answer']):.3f} of {len(right['answer'])}, " \
            f"refused {share(right['refusal']):.3f} of {len(right['refusal'])}"
+
+
+def report(t, test):
+    for name, batches in test.items():
+        print(f"held out, {name}: {measure(t, batches)}", flush=True)
 
 
 def hold_out(docs, every):
@@ -202,6 +207,8 @@ def arguments():
     a("--keep-every", type=int, default=3)
     a("--look-weight", type=float, default=.2, help="of the retrieval heads' looking at the answer's paragraph")
     a("--heads", type=json.loads, default=[], help="retrieval heads as in ../profiles.json: [[layer, head], ...]")
+    a("--made", help="jsonl files of articles with questions made by questions.py, separated by commas; never held out")
+    a("--seed", type=int, default=0)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))
     a("--report", type=int, default=50)
@@ -211,26 +218,29 @@ def arguments():
 
 def main():
     o = arguments()
-    torch.manual_seed(0)
+    torch.manual_seed(o.seed)
     torch.set_float32_matmul_precision("high")
     began = time.time()
     docs = S.articles(o.data.split(","))
     held, docs = hold_out(docs, o.hold_out)
+    known = {title for title, _, _ in held}
+    made = [d for d in S.articles(o.made.split(",")) if d[0] not in known] if o.made else []
     t = Trainer(o)
     import gguf
     encode = encoder(gguf.GGUFReader(o.model))
     t.refusal = encode(S.REFUSAL) + encode("<|im_end|>")
     plain = plain_texts(o.plain, encode, docs)
-    rng = random.Random(2 + t.step)
+    rng = random.Random(2 + t.step + o.seed)
     queue = mp.get_context("fork").Queue(4 * o.workers)
     for i in range(o.workers):
-        mp.get_context("fork").Process(target=make, args=(o, docs, 1000 * t.step + i, queue), daemon=True).start()
-    test = []
-    if held:
-        sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest)
-        test = [S.pack(sampler, o.room) for _ in range(16)]
+        mp.get_context("fork").Process(target=make, args=(o, docs, made, 1000 * t.step + 100 * o.seed + i, queue), daemon=True).start()
+    test = {}
+    for name, near in ("passages", 1), ("long runs", 0):
+        if held:
+            sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest, near=near)
+            test[name] = [S.pack(sampler, o.room) for _ in range(4 if near else 12)]
     losses, drifts, aways, last, waited, first = [], [], [], time.time(), 0.0, t.step
-    print(f"{len(docs)} articles, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
+    print(f"{len(docs)} articles, {len(made)} with questions made, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
     while t.spent < o.minutes * 60 and time.time() - began < o.stop_after * 60:
         for g in t.opt.param_groups:
             g["lr"] = t.rate()
@@ -257,13 +267,12 @@ def main():
             mean = lambda v: torch.stack(v[-o.report:]).mean().item() if v else 0
             print(f"step {t.step} loss {mean(losses):.3f} drift {mean(drifts):.4f} away {mean(aways):.3f} minutes {t.spent / 60:.2f} waited {waited:.1f} s", flush=True)
         if test and t.step % o.measure == 0:
-            print(measure(t, test), flush=True)
+            report(t, test)
             last = time.time()
         if t.step % 1000 == 0:
             t.keep()
     t.keep()
-    if test:
-        print(measure(t, test), flush=True)
+    report(t, test)
     print(f"{t.step} steps, {t.spent / 60:.1f} minutes", flush=True)
 
 
