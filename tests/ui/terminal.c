@@ -138,6 +138,10 @@ void terminal_resize(terminal *t, int rows, int columns)
 {
 	struct winsize size = { .ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns };
 
+	/* As xterm does. Without it libvterm 0.1.4 keeps a scrolling region's top below the
+	 * last row of a smaller screen and moves memory backwards over its own beginning. */
+	if (rows < t->rows)
+		vterm_input_write(t->vt, "\0337\033[r\0338", 7);
 	t->rows = rows;
 	t->columns = columns;
 	vterm_set_size(t->vt, rows, columns);
