@@ -343,7 +343,7 @@ int bench_run(folio *f, const bench_options *o, error *err)
 	b.id = id;
 	status = machine_measure(&b.machine, f->eng->pool, err);
 	if (!status && !o->json)
-		printf("machine  %s, %d threads: %.0f GFLOP/s in f32, %.1f GB/s read from memory\n", engine_isa_name(), pool_threads(f->eng->pool),
+		printf("machine  %s, %d threads: %.0f GFLOP/s in products, %.1f GB/s read from memory\n", engine_isa_name(), pool_threads(f->eng->pool),
 		       b.machine.flop_per_s / 1e9, b.machine.bytes_per_s / 1e9);
 	if (!status && o->what & BENCH_PREFILL)
 		status = bench_prefill(&b, err);
