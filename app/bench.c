@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "engine/machine.h"
 #include "engine/session.h"
+#include "store/packed.h"
 
 /* One measured quantity over the runs, and what it takes at least. */
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
 	int n;
 	double flops, bytes; /* of one run; 0: not told */
 	double work;         /* in a run, of the unit: tokens; 0: the value is a time in ms */
+	double disk;         /* bytes of the file; 0: none */
 } measure;
 
 typedef struct {
@@ -64,14 +66,16 @@ static void print(measure *m, const bench *b)
 	if (b->o->json) {
 		printf("{\"what\": \"%s\", \"depth\": %d, \"budget\": %.4f, \"median\": %.3f, \"least\": %.3f, \"most\": %.3f, "
 		       "\"unit\": \"%s\", \"runs\": %d, \"threads\": %d, \"isa\": \"%s\", \"operations\": %.4g, \"bytes\": %.4g, "
-		       "\"floor\": %.3f, \"peak_mb\": %.0f}\n", m->what, m->context, m->budget, median, lo, hi, m->unit, m->n, threads,
-		       engine_isa_name(), m->flops, m->bytes, least, peak_mb());
+		       "\"floor\": %.3f, \"disk_mb\": %.1f, \"peak_mb\": %.0f}\n", m->what, m->context, m->budget, median, lo, hi, m->unit, m->n, threads,
+		       engine_isa_name(), m->flops, m->bytes, least, m->disk / (1 << 20), peak_mb());
 	} else {
 		printf("%-8s %6d tokens, budget %.4f: %9.2f %s (%.2f to %.2f over %d runs, peak %.0f MB)\n", m->what, m->context,
 		       m->budget, median, m->unit, lo, hi, m->n, peak_mb());
 		if (least > 0)
 			printf("%-8s        %.3g operations, %.3g bytes: at this machine's rates alone %.2f %s\n", "", m->flops, m->bytes, least,
 			       m->unit);
+		if (m->disk > 0)
+			printf("%-8s        %.1f MiB on disk\n", "", m->disk / (1 << 20));
 	}
 	fflush(stdout);
 }
@@ -168,6 +172,52 @@ static int bench_cluster(context **ctx, bench *b, session *s, bool shown, error 
 	return status;
 }
 
+static int put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
+{
+	return packed_put(ud, section, layer, bytes, n, err);
+}
+
+/* A context written as reading a document does, checksums and fsync included. */
+static int write_once(const char *path, const context *ctx, int64_t *bytes, error *err)
+{
+	packed_writer *w;
+	packed_file *file;
+	int status = packed_create(&w, path, "0", err);
+
+	if (status)
+		return status;
+	if ((status = context_save(ctx, put_section, w, err))) {
+		packed_abandon(w);
+		return status;
+	}
+	if ((status = packed_commit(w, err)) || (status = packed_open(&file, path, NULL, err)))
+		return status;
+	*bytes = packed_size(file);
+	packed_close(file);
+	return 0;
+}
+
+static int bench_write(bench *b, const context *ctx, error *err)
+{
+	measure m = { .what = "write", .unit = "ms", .context = ctx->tokens, .budget = 1 };
+	str path = STR_INIT;
+	int64_t bytes = 0;
+
+	store_context_path(&path, b->f->lib, "bench.kv");
+	int status = str_ok(&path, err);
+	for (int r = 0; r < b->o->runs && !status; r++) {
+		double start = clock_s();
+		status = write_once(path.data, ctx, &bytes, err);
+		m.value[m.n++] = 1000 * (clock_s() - start);
+		remove(path.data);
+	}
+	m.disk = (double)bytes;
+	if (!status)
+		print(&m, b);
+	str_free(&path);
+	return status;
+}
+
 static int question_at(bench *b, const context *ctx, double budget, error *err)
 {
 	enum { QUESTION = 50 };
@@ -236,6 +286,8 @@ static int bench_context(bench *b, error *err)
 
 	if (!(status = session_open(&s, b->f->eng, NULL, b->n, err)) && !(status = session_eval(s, b->id, b->n, NULL, NULL, &b->o->p, err)))
 		status = bench_cluster(&ctx, b, s, b->o->what & BENCH_CLUSTER, err);
+	if (!status && b->o->what & BENCH_CLUSTER)
+		status = bench_write(b, ctx, err);
 	session_close(s);
 	for (int i = 0; i < (budgets[1] < 1 ? 2 : 1) && !status; i++) {
 		if (b->o->what & BENCH_QUESTION)
@@ -291,7 +343,7 @@ int bench_run(folio *f, const bench_options *o, error *err)
 	b.id = id;
 	status = machine_measure(&b.machine, f->eng->pool, err);
 	if (!status && !o->json)
-		printf("machine  %s, %d threads: %.0f GFLOP/s in f32, %.1f GB/s read from memory\n", engine_isa_name(), pool_threads(f->eng->pool),
+		printf("machine  %s, %d threads: %.0f GFLOP/s in products, %.1f GB/s read from memory\n", engine_isa_name(), pool_threads(f->eng->pool),
 		       b.machine.flop_per_s / 1e9, b.machine.bytes_per_s / 1e9);
 	if (!status && o->what & BENCH_PREFILL)
 		status = bench_prefill(&b, err);

@@ -10,7 +10,7 @@ typedef enum {
 	BENCH_PREFILL = 1, /* tokens/s of reading a text of `context` tokens */
 	BENCH_DECODE = 2,  /* tokens/s of answering over a context of that length, at budget 1 and the setting's */
 	BENCH_REOPEN = 4,  /* ms from a stored document to the first token of an answer */
-	BENCH_CLUSTER = 8, /* ms of clustering and calibrating a context of that length */
+	BENCH_CLUSTER = 8, /* ms of clustering and calibrating a context of that length, and of writing it */
 	BENCH_QUESTION = 16, /* tokens/s of reading a question of 50 tokens over it */
 	BENCH_ALL = 31,
 } bench_what;

@@ -44,22 +44,23 @@ static void store_kv(session *s, int layer, int n)
 	}
 }
 
-/* Keep the queries that calibration wants, and how large the residual stream is. */
+/* Keep the queries that calibration may want, and how large the residual stream is. */
 static void keep_queries(session *s, int layer, int n)
 {
 	const model_params *p = &s->m->p;
-	capture *c = s->cap;
+	seen_queries *c = &s->seen;
 	size_t qd = (size_t)p->heads * (size_t)p->head_dim;
 
-	for (int i = 0; c && i < c->n; i++) {
-		int t = c->from + i * c->step - s->live;
-		if (t < 0 || t >= n)
-			continue;
-		memcpy(c->q + ((size_t)layer * (size_t)c->n + (size_t)i) * qd, s->b.q + (size_t)t * qd, qd * sizeof(float));
+	for (int t = n < CONTEXT_WINDOW ? 0 : n - CONTEXT_WINDOW; c->q && t < n; t++) {
+		int place = (s->live + t) % CONTEXT_WINDOW;
+		size_t at = (size_t)layer * CONTEXT_WINDOW + (size_t)place;
+		const float *x = s->b.x + (size_t)t * (size_t)p->dim;
 		double sum = 0;
+		memcpy(c->q + at * qd, s->b.q + (size_t)t * qd, qd * sizeof(float));
 		for (int j = 0; j < p->dim; j++)
-			sum += (double)s->b.x[(size_t)t * (size_t)p->dim + (size_t)j] * s->b.x[(size_t)t * (size_t)p->dim + (size_t)j];
-		c->norm[(size_t)layer * (size_t)c->n + (size_t)i] = (float)sum;
+			sum += (double)x[j] * x[j];
+		c->norm[at] = (float)sum;
+		c->position[place] = layer == p->layers - 1 ? s->live + t : -1;
 	}
 }
 

@@ -9,7 +9,7 @@
 
 typedef struct {
 	double bytes_per_s; /* read from memory by all threads, beyond the caches */
-	double flop_per_s;  /* multiply and add of f32 matrices, all threads */
+	double flop_per_s;  /* multiply and add in products of f32 matrices as the kernels do them, all threads */
 } machine_rates;
 
 /* About a second of work. */

@@ -75,7 +75,13 @@ int session_open(session **out, engine *e, const context *ctx, int max_live, err
 	s->id = mem_array(chunks * CHUNK, sizeof(*s->id));
 	s->chunk = mem_zeroed(chunks, sizeof(*s->chunk));
 	s->rule = mem_zeroed((size_t)p->layers * (size_t)p->kv_heads, sizeof(*s->rule));
-	if (!s->id || !s->chunk || !s->rule) {
+	for (int i = 0; i < CONTEXT_WINDOW; i++)
+		s->seen.position[i] = -1;
+	if (!ctx) {
+		s->seen.q = mem_array((size_t)p->layers * CONTEXT_WINDOW * (size_t)p->heads * (size_t)p->head_dim, sizeof(float));
+		s->seen.norm = mem_array((size_t)p->layers * CONTEXT_WINDOW, sizeof(float));
+	}
+	if (!s->id || !s->chunk || !s->rule || (!ctx && (!s->seen.q || !s->seen.norm))) {
 		status = error_nomem(err, "the session");
 		goto fail;
 	}
@@ -98,6 +104,8 @@ void session_close(session *s)
 	free(s->id);
 	free(s->rule);
 	free(s->watch.mass);
+	free(s->seen.q);
+	free(s->seen.norm);
 	block_free(&s->b);
 	attend_close(s->am);
 	free(s);
@@ -134,6 +142,9 @@ void session_rewind(session *s, int n)
 {
 	if (n >= 0 && n < s->live)
 		s->live = n;
+	for (int i = 0; i < CONTEXT_WINDOW; i++)
+		if (s->seen.position[i] >= n)
+			s->seen.position[i] = -1;
 }
 
 /* Memory for live tokens up to n. */

@@ -17,12 +17,21 @@ enum {
 	LOOKUP_TOKENS = 1,
 };
 
-/* Queries kept for calibration while the observation window is evaluated again. */
+/* Queries for calibration. */
 typedef struct {
 	int from, step, n;  /* live positions from, from + step, ... */
 	float *q;           /* [layers, n, heads, head_dim] */
 	float *norm;        /* [layers, n] squared norm of the residual stream */
 } capture;
+
+/* Those of the last CONTEXT_WINDOW tokens as they were evaluated, token t in place
+ * t % CONTEXT_WINDOW; position tells which token a place holds, -1 for none. Without
+ * a stored context only; q is NULL with one. */
+typedef struct {
+	int position[CONTEXT_WINDOW];
+	float *q;           /* [layers, CONTEXT_WINDOW, heads, head_dim] */
+	float *norm;        /* [layers, CONTEXT_WINDOW] */
+} seen_queries;
 
 typedef struct {
 	float *mass;        /* [heads if apart, context tokens] */
@@ -59,7 +68,7 @@ struct session {
 	lookup_rule *rule;  /* [layers, kv_heads] of the stored context */
 	block b;
 	attend_memory *am;
-	capture *cap;       /* while squeezing */
+	seen_queries seen;
 	watch watch;
 	double read_sum;    /* see session_stats */
 	int64_t kept_keys, centroids, steps;

@@ -23,8 +23,16 @@ static int capture_open(capture *c, const session *s, error *err)
 	return c->q && c->norm ? 0 : error_nomem(err, "calibration");
 }
 
-/* Evaluate the last tokens again, only to see their queries. */
-static int see_queries(session *s, capture *c, const progress *p, error *err)
+static bool holds(const session *s, const capture *c)
+{
+	for (int i = 0; i < c->n; i++)
+		if (s->seen.position[(c->from + i * c->step) % CONTEXT_WINDOW] != c->from + i * c->step)
+			return false;
+	return true;
+}
+
+/* Evaluate the last tokens again, only to see their queries: their keys were restored. */
+static int see_again(session *s, const capture *c, const progress *p, error *err)
 {
 	int end = s->live, from = c->from, status;
 	int *id = mem_array((size_t)(end - from), sizeof(*id));
@@ -34,10 +42,24 @@ static int see_queries(session *s, capture *c, const progress *p, error *err)
 		return error_nomem(err, "calibration");
 	memcpy(id, s->id + from, (size_t)(end - from) * sizeof(*id));
 	session_rewind(s, from);
-	s->cap = c;
 	status = session_eval(s, id, end - from, NULL, NULL, &quiet, err);
-	s->cap = NULL;
 	free(id);
+	return status;
+}
+
+static int take_queries(capture *c, session *s, const progress *p, error *err)
+{
+	const model_params *mp = &s->m->p;
+	size_t qd = (size_t)mp->heads * (size_t)mp->head_dim;
+	int status = holds(s, c) ? 0 : see_again(s, c, p, err);
+
+	for (int l = 0; l < mp->layers && !status; l++)
+		for (int i = 0; i < c->n; i++) {
+			size_t to = (size_t)l * (size_t)c->n + (size_t)i;
+			size_t from = (size_t)l * CONTEXT_WINDOW + (size_t)((c->from + i * c->step) % CONTEXT_WINDOW);
+			memcpy(c->q + to * qd, s->seen.q + from * qd, qd * sizeof(float));
+			c->norm[to] = s->seen.norm[from];
+		}
 	return status;
 }
 
@@ -55,7 +77,7 @@ int session_squeeze(context **out, session *s, uint64_t seed, const progress *p,
 	if (!s->live)
 		return error_set(err, ERR_ARG, "there is no text to squeeze");
 	double begin = clock_s(), seen = begin, clustered = begin;
-	if (!(status = capture_open(&cap, s, err)) && !(status = see_queries(s, &cap, p, err))) {
+	if (!(status = capture_open(&cap, s, err)) && !(status = take_queries(&cap, s, p, err))) {
 		seen = clock_s();
 		status = cluster_context(&c, s, seed, p, err);
 		clustered = clock_s();

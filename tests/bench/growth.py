@@ -1,55 +1,60 @@
 #!/usr/bin/env python3
 """growth.py FOLIO MODEL [LLAMA_BENCH] - how cost grows with a document's length.
 
-Runs `folio bench` at 1K, 2K, 4K and 8K tokens (and llama-bench, when its path is
-given, with the same model and two threads), prints a Markdown table and writes
-growth.svg beside it: prefill and decode in tokens/s over the length."""
-import csv
-import io
+Runs `folio bench` at 1K to 7.5K tokens (and llama-bench, when its path is given,
+with the same model and two threads, run by run in turn with folio), prints a
+Markdown table of the medians and writes growth.svg beside this script."""
 import json
+import os
+import statistics
 import subprocess
 import sys
 
 LENGTHS = [1000, 2000, 4000, 7500]
-RUNS = 3
+RUNS = 5
 
 
-def folio(program, model, what, depth, budget):
-    out = subprocess.run([program, "bench", what, "--model", model, "--adapter", "none", "--depth", str(depth), "--runs", str(RUNS),
-                          "--budget", budget, "--json", "--quiet"], capture_output=True, text=True, check=True).stdout
+def folio(program, model, what, depth, runs=RUNS):
+    out = subprocess.run([program, "bench", what, "--model", model, "--adapter", "none", "--depth", str(depth), "--runs", str(runs),
+                          "--budget", "1/8", "--threads", "2", "--json", "--quiet"], capture_output=True, text=True, check=True).stdout
     return [json.loads(line) for line in out.splitlines()]
 
 
-def llama(program, model, *args):
-    out = subprocess.run([program, "-m", model, "-fa", "1", "-t", "2", "-r", str(RUNS), "-o", "csv", *args],
+def llama(program, model, *args, runs=RUNS):
+    out = subprocess.run([program, "-m", model, "-fa", "1", "-t", "2", "-r", str(runs), "-o", "jsonl", *args],
                          capture_output=True, text=True, check=True).stdout
-    return float(list(csv.DictReader(io.StringIO(out)))[-1]["avg_ts"])
+    return [statistics.median(json.loads(line)["samples_ts"]) for line in out.splitlines()]
 
 
 def measure(program, model, bench):
     rows = []
     for n in LENGTHS:
-        row = {"n": n}
-        first = folio(program, model, "prefill", n, "1/8")
-        row["prefill"] = first[0]["median"]
-        row["memory"] = first[0]["peak_mb"]
-        row["cluster"] = folio(program, model, "cluster", n, "1/8")[0]["median"] / 1000
+        row, own, theirs = {"n": n}, [], []
+        for _ in range(RUNS):
+            own += folio(program, model, "prefill", n, 1)
+            if bench:
+                theirs += llama(bench, model, "-p", str(n), "-n", "0", runs=1)
+        row["prefill"] = statistics.median(r["median"] for r in own)
+        cluster, write = folio(program, model, "cluster", n)
+        row["cluster"], row["write"] = cluster["median"] / 1000, write["median"] / 1000
+        row["share"] = 100 * (row["cluster"] + row["write"]) * row["prefill"] / n
+        row["disk"], row["memory"] = write["disk_mb"], write["peak_mb"]
         for what in ("question", "decode"):
-            whole, eighth = folio(program, model, what, n, "1/8")
+            whole, eighth = folio(program, model, what, n)
             row[what], row[what + "8"] = whole["median"], eighth["median"]
         if bench:
-            row["llama_prefill"] = llama(bench, model, "-p", str(n), "-n", "0")
-            row["llama_question"] = llama(bench, model, "-p", "50", "-n", "0", "-d", str(n))
-            row["llama_decode"] = llama(bench, model, "-p", "0", "-n", "64", "-d", str(n))
+            row["llama_prefill"] = statistics.median(theirs)
+            row["llama_question"], row["llama_decode"] = llama(bench, model, "-p", "50", "-n", "64", "-d", str(n))
         rows.append(row)
         print(json.dumps(row), file=sys.stderr)
     return rows
 
 
 COLUMNS = [("prefill", "reading", "{:.0f}"), ("llama_prefill", "llama.cpp", "{:.0f}"), ("cluster", "clustering, s", "{:.2f}"),
+           ("write", "writing, s", "{:.2f}"), ("share", "of reading", "{:.0f} %"),
            ("question", "question, budget 1", "{:.0f}"), ("question8", "1/8", "{:.0f}"), ("llama_question", "llama.cpp", "{:.0f}"),
            ("decode", "answer, budget 1", "{:.0f}"), ("decode8", "1/8", "{:.0f}"), ("llama_decode", "llama.cpp", "{:.0f}"),
-           ("memory", "peak memory, MB", "{:.0f}")]
+           ("disk", "disk, MiB", "{:.0f}"), ("memory", "peak memory, MB", "{:.0f}")]
 
 
 def table(rows):
@@ -86,11 +91,13 @@ def panel(rows, left, title, series):
 
 def picture(rows):
     body = panel(rows, 0, "reading, tokens/s", [("prefill", "folio", "#06c"), ("llama_prefill", "llama.cpp", "#c60")])
-    body += panel(rows, 350, "answering, tokens/s", [("decode8", "folio, 1/8", "#06c"), ("decode", "folio, 1", "#093"),
+    body += panel(rows, 350, "reading a question, tokens/s", [("question8", "folio, 1/8", "#06c"), ("question", "folio, 1", "#093"),
+                                                               ("llama_question", "llama.cpp", "#c60")])
+    body += panel(rows, 700, "answering, tokens/s", [("decode8", "folio, 1/8", "#06c"), ("decode", "folio, 1", "#093"),
                                                       ("llama_decode", "llama.cpp", "#c60")])
-    with open("growth.svg", "w", encoding="utf-8") as f:
-        f.write('<svg xmlns="http://www.w3.org/2000/svg" width="720" height="260" font-family="sans-serif" font-size="13">\n'
-                '<rect width="720" height="260" fill="#fff"/>\n' + "\n".join(body) + "\n</svg>\n")
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "growth.svg"), "w", encoding="utf-8") as f:
+        f.write('<svg xmlns="http://www.w3.org/2000/svg" width="1060" height="260" font-family="sans-serif" font-size="13">\n'
+                '<rect width="1060" height="260" fill="#fff"/>\n' + "\n".join(body) + "\n</svg>\n")
 
 
 def main():
