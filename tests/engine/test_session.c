@@ -341,6 +341,7 @@ static void default_model_squeezed(void **unused)
 {
 	(void)unused;
 	NEED(test_model(), "the default model");
+	NEED(test_data("text/alice_in_wonderland.txt"), "text/alice_in_wonderland.txt");
 	static const double most[] = { 1e-5, 0.03, 0.15, 0.4 };
 	squeezed q = squeeze(test_model(), 1500, 24);
 	budgets_keep_what_they_promise(&q, most);
