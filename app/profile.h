@@ -1,5 +1,5 @@
 /* app/profile.h - what was learnt about a model by measuring it: the adapter that goes
- * with it, its retrieval heads, how many passages focus takes, when it refuses.
+ * with it, its retrieval heads, how many passages focus takes.
  *
  * A model's own profile lies in the library, as JSON; assets/profiles.json ships those
  * of models that we measured, by fingerprint. */

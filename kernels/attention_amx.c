@@ -22,15 +22,10 @@ size_t amx_attention_floats(int rows, int dim)
 
 /* ---- operands ---- */
 
-static __mmask16 mask_of(int left)
-{
-	return left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-}
-
 /* Elements d .. d + 16 of a key or value, zero from dim on. */
 static inline __m512 elements(const void *row, int d, int dim, bool wide)
 {
-	__mmask16 m = mask_of(dim - d);
+	__mmask16 m = tiles_mask(dim - d);
 
 	if (wide)
 		return _mm512_maskz_loadu_ps(m, (const float *)row + d);
@@ -49,28 +44,14 @@ static inline void pair(__m512i *high, __m512i *low, __m512 a, __m512 b)
 	*low = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, hb), _mm512_sub_ps(a, ha)));
 }
 
-static void store_transposed(uint16_t *tile, __m512i high[16], __m512i low[16])
-{
-	tiles_transpose(high);
-	tiles_transpose(low);
-	memcpy(tile, high, 16 * sizeof(*high));
-	memcpy(tile + TILE_HALVES, low, 16 * sizeof(*low));
-}
-
 static void take_queries(const attention_pass *a, const float *q)
 {
 	int dim = a->s->dim;
 
 	for (int b = 0; b < a->blocks; b++)
-		for (int i = 0; i < a->inner; i++) {
-			__m512i high[16], low[16];
-			for (int r = 0; r < 16; r++) {
-				int row = b * 16 + r, d = i * TILE_INNER, have = row < a->s->rows ? dim - d : 0;
-				const float *p = q + (size_t)(row < a->s->rows ? row : 0) * (size_t)dim + d;
-				tiles_split(&high[r], &low[r], _mm512_maskz_loadu_ps(mask_of(have), p), _mm512_maskz_loadu_ps(mask_of(have - 16), p + 16));
-			}
-			store_transposed(a->query + ((size_t)b * (size_t)a->inner + (size_t)i) * PAIR, high, low);
-		}
+		for (int i = 0; i < a->inner; i++)
+			tiles_take_columns(a->query + ((size_t)b * (size_t)a->inner + (size_t)i) * PAIR, q + (size_t)(b * 16) * (size_t)dim,
+			                   (size_t)dim, a->s->rows - b * 16, i * TILE_INNER, dim);
 }
 
 static inline __attribute__((always_inline)) void take_keys(const attention_pass *a, const attention_tile *t, const bool wide)
@@ -103,7 +84,7 @@ static inline __attribute__((always_inline)) void take_values(const attention_pa
 					pair(&high[i], &low[i], j < t->n ? elements(t->v[j], d, dim, wide) : none,
 					     j + 1 < t->n ? elements(t->v[j + 1], d, dim, wide) : none);
 				}
-				store_transposed(a->value + (((size_t)o * HALVES + (size_t)half) * GROUPS + (size_t)g) * PAIR, high, low);
+				tiles_store_columns(a->value + (((size_t)o * HALVES + (size_t)half) * GROUPS + (size_t)g) * PAIR, high, low);
 			}
 }
 
@@ -127,10 +108,7 @@ static void score_block(const attention_pass *a, int block)
 	const uint16_t *q = a->query + (size_t)block * (size_t)a->inner * PAIR, *k = a->key;
 	size_t stride = (size_t)a->inner * PAIR;
 
-	_tile_zero(0);
-	_tile_zero(1);
-	_tile_zero(2);
-	_tile_zero(3);
+	tiles_zero_sums();
 	for (int i = 0; i < a->inner; i++, q += PAIR, k += PAIR) {
 		_tile_loadd(6, q, TILE_BYTES);
 		_tile_loadd(7, q + TILE_HALVES, TILE_BYTES);

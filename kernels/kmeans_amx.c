@@ -5,32 +5,10 @@
 
 enum { MOST_BLOCKS = 8, PAIR = 2 * TILE_HALVES };
 
-/* 16 rows of x as the columns of a tile for each block of 32 elements: high, then low. */
-static void take_rows(uint16_t *to, const float *x, int rows, int dim, int blocks)
-{
-	for (int i = 0; i < blocks; i++) {
-		__m512i high[16], low[16];
-		for (int r = 0; r < 16; r++) {
-			int left = r < rows ? dim - i * TILE_INNER : 0;
-			__mmask16 first = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-			__mmask16 second = left >= 32 ? 0xffff : left > 16 ? (__mmask16)((1u << (left - 16)) - 1) : 0;
-			const float *p = x + (size_t)(r < rows ? r : 0) * (size_t)dim + i * TILE_INNER;
-			tiles_split(&high[r], &low[r], _mm512_maskz_loadu_ps(first, p), _mm512_maskz_loadu_ps(second, p + 16));
-		}
-		tiles_transpose(high);
-		tiles_transpose(low);
-		memcpy(to + i * PAIR, high, sizeof(high));
-		memcpy(to + i * PAIR + TILE_HALVES, low, sizeof(low));
-	}
-}
-
 /* 32 centres times two groups of 16 rows: score [2 of centres, 2 of rows, 16, 16]. */
 static inline void product(float *score, const uint16_t *c0, const uint16_t *c1, const uint16_t *x0, const uint16_t *x1, int blocks, bool exact)
 {
-	_tile_zero(0);
-	_tile_zero(1);
-	_tile_zero(2);
-	_tile_zero(3);
+	tiles_zero_sums();
 	for (int i = 0; i < blocks; i++, c0 += PAIR, c1 += PAIR, x0 += PAIR, x1 += PAIR)
 		for (int part = 0; part < (exact ? 3 : 1); part++) {
 			int c = part == 1 ? TILE_HALVES : 0, x = part == 2 ? TILE_HALVES : 0;
@@ -38,10 +16,7 @@ static inline void product(float *score, const uint16_t *c0, const uint16_t *c1,
 			_tile_loadd(5, c1 + c, TILE_BYTES);
 			_tile_loadd(6, x0 + x, TILE_BYTES);
 			_tile_loadd(7, x1 + x, TILE_BYTES);
-			_tile_dpbf16ps(0, 4, 6);
-			_tile_dpbf16ps(1, 4, 7);
-			_tile_dpbf16ps(2, 5, 6);
-			_tile_dpbf16ps(3, 5, 7);
+			tiles_add_products();
 		}
 	_tile_stored(0, score, TILE_BYTES);
 	_tile_stored(1, score + 256, TILE_BYTES);
@@ -61,7 +36,9 @@ void amx_nearest(int *index, float *fit, const float *x, int rows, int dim, cons
 		__m512 best[2] = { _mm512_set1_ps(-__builtin_inff()), _mm512_set1_ps(-__builtin_inff()) };
 		__m512i where[2] = { _mm512_setzero_si512(), _mm512_setzero_si512() };
 		for (int h = 0; h < 2; h++)
-			take_rows(tile + (size_t)h * group, x + (size_t)(r + 16 * h) * (size_t)dim, rows - r - 16 * h, dim, blocks);
+			for (int i = 0; i < blocks; i++)
+				tiles_take_columns(tile + (size_t)h * group + i * PAIR, x + (size_t)(r + 16 * h) * (size_t)dim, (size_t)dim,
+				                   rows - r - 16 * h, i * TILE_INNER, dim);
 		for (int c = 0; c < k; c += 32) {
 			const uint16_t *from = centre->tile + (size_t)(c / 16) * group;
 			product(score, from, from + group, tile, tile + group, blocks, exact);
@@ -74,8 +51,7 @@ void amx_nearest(int *index, float *fit, const float *x, int rows, int dim, cons
 				}
 		}
 		for (int h = 0; h < 2; h++) {
-			int left = rows - r - 16 * h;
-			__mmask16 m = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+			__mmask16 m = tiles_mask(rows - r - 16 * h);
 			_mm512_mask_storeu_ps(fit + r + 16 * h, m, best[h]);
 			_mm512_mask_storeu_epi32(index + r + 16 * h, m, where[h]);
 		}

@@ -18,12 +18,10 @@ void amx_split_rows(const matmul_split *s, const float *x, int x_stride, int row
 	for (int r = from; r < to; r++)
 		for (int kb = 0; kb < s->blocks; kb++) {
 			int left = r < rows ? n - kb * TILE_INNER : 0;
-			__mmask16 first = left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
-			__mmask16 second = left >= 32 ? 0xffff : left > 16 ? (__mmask16)((1u << (left - 16)) - 1) : 0;
 			const float *p = x + (size_t)(r < rows ? r : 0) * (size_t)x_stride + (size_t)kb * TILE_INNER;
 			uint16_t *t = split_tiles(s, r / TILE_SIDE, kb) + r % TILE_SIDE * TILE_INNER;
 			__m512i high, low;
-			tiles_split(&high, &low, _mm512_maskz_loadu_ps(first, p), _mm512_maskz_loadu_ps(second, p + 16));
+			tiles_split_some(&high, &low, p, left);
 			_mm512_store_si512(t, high);
 			_mm512_store_si512(t + TILE_HALVES, low);
 		}
@@ -50,11 +48,7 @@ static void pack(uint16_t *panel, const weights *w, int from, int to, int k, int
 				const float *p = part[c] + b * TILE_INNER;
 				tiles_split(&high[c], &low[c], _mm512_load_ps(p), _mm512_load_ps(p + 16));
 			}
-			tiles_transpose(high);
-			tiles_transpose(low);
-			uint16_t *to_tile = panel + ((size_t)b * GROUPS + (size_t)g) * 2 * TILE_HALVES;
-			memcpy(to_tile, high, sizeof(high));
-			memcpy(to_tile + TILE_HALVES, low, sizeof(low));
+			tiles_store_columns(panel + ((size_t)b * GROUPS + (size_t)g) * 2 * TILE_HALVES, high, low);
 		}
 	}
 }
@@ -62,32 +56,20 @@ static void pack(uint16_t *panel, const weights *w, int from, int to, int k, int
 /* out[32, 32] = rows of two row blocks times the panel, over `blocks` blocks of inputs. */
 static void product(float *out, size_t out_bytes, const uint16_t *a0, const uint16_t *a1, const uint16_t *b, int blocks)
 {
-	_tile_zero(0);
-	_tile_zero(1);
-	_tile_zero(2);
-	_tile_zero(3);
+	tiles_zero_sums();
 	/* A sum is added to every fourth time: a product's latency is hidden by the others. */
 	for (int k = 0; k < blocks; k++, a0 += 2 * TILE_HALVES, a1 += 2 * TILE_HALVES, b += 4 * TILE_HALVES) {
 		_tile_loadd(4, a0 + TILE_HALVES, TILE_BYTES);
 		_tile_loadd(5, a1 + TILE_HALVES, TILE_BYTES);
 		_tile_loadd(6, b, TILE_BYTES);
 		_tile_loadd(7, b + 2 * TILE_HALVES, TILE_BYTES);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		tiles_add_products();
 		_tile_loadd(4, a0, TILE_BYTES);
 		_tile_loadd(5, a1, TILE_BYTES);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		tiles_add_products();
 		_tile_loadd(6, b + TILE_HALVES, TILE_BYTES);
 		_tile_loadd(7, b + 3 * TILE_HALVES, TILE_BYTES);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
+		tiles_add_products();
 	}
 	_tile_stored(0, out, out_bytes);
 	_tile_stored(1, out + TILE_SIDE, out_bytes);

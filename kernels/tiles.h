@@ -57,6 +57,18 @@ static inline void tiles_split(__m512i *high, __m512i *low, __m512 a, __m512 b)
 	*low = (__m512i)_mm512_cvtne2ps_pbh(_mm512_sub_ps(b, hb), _mm512_sub_ps(a, ha));
 }
 
+/* Of 16 elements, those before `left`. */
+static inline __mmask16 tiles_mask(int left)
+{
+	return left >= 16 ? 0xffff : left > 0 ? (__mmask16)((1u << left) - 1) : 0;
+}
+
+/* The same of up to `left` floats at p, zeros behind them. */
+static inline void tiles_split_some(__m512i *high, __m512i *low, const float *p, int left)
+{
+	tiles_split(high, low, _mm512_maskz_loadu_ps(tiles_mask(left), p), _mm512_maskz_loadu_ps(tiles_mask(left - 16), p + 16));
+}
+
 /* r[i][j] becomes r[j][i], of 16 x 16 words of 32 bits. */
 static inline void tiles_transpose(__m512i r[16])
 {
@@ -81,6 +93,42 @@ static inline void tiles_transpose(__m512i r[16])
 		t[12 + j] = _mm512_shuffle_i32x4(c, d, 0xdd);
 	}
 	memcpy(r, t, sizeof(t));
+}
+
+/* 16 split rows as the columns of a tile: high, then low. They are used up. */
+static inline void tiles_store_columns(uint16_t *tile, __m512i high[16], __m512i low[16])
+{
+	tiles_transpose(high);
+	tiles_transpose(low);
+	memcpy(tile, high, 16 * sizeof(*high));
+	memcpy(tile + TILE_HALVES, low, 16 * sizeof(*low));
+}
+
+/* Inputs k to k + 32 of n of up to 16 rows of x, so stored. */
+static inline void tiles_take_columns(uint16_t *tile, const float *x, size_t x_stride, int rows, int k, int n)
+{
+	__m512i high[16], low[16];
+
+	for (int r = 0; r < 16; r++)
+		tiles_split_some(&high[r], &low[r], x + (r < rows ? (size_t)r * x_stride : 0) + k, r < rows ? n - k : 0);
+	tiles_store_columns(tile, high, low);
+}
+
+/* Tiles 0 to 3 are sums: those of tiles 4 and 5 times tiles 6 and 7. */
+static inline void tiles_zero_sums(void)
+{
+	_tile_zero(0);
+	_tile_zero(1);
+	_tile_zero(2);
+	_tile_zero(3);
+}
+
+static inline void tiles_add_products(void)
+{
+	_tile_dpbf16ps(0, 4, 6);
+	_tile_dpbf16ps(1, 4, 7);
+	_tile_dpbf16ps(2, 5, 6);
+	_tile_dpbf16ps(3, 5, 7);
 }
 
 #endif

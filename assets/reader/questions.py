@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 import model as M
 import samples as S
-from train import encoder
+from train import encoder, hold_out
 
 HERE = Path(__file__).resolve().parent
 ASK = "Ask a question that this document answers."
@@ -208,7 +208,6 @@ def main():
     a("--hold-out", type=int, default=0, help="as in train.py: these articles are not learnt from")
     o = p.parse_args()
     torch.manual_seed(o.seed)
-    from train import hold_out
     asker = Asker(o)
     asker.learn(hold_out(S.articles(o.data.split(",")), o.hold_out)[1])
     paragraphs, whose, docs = [], [], S.articles(o.texts.split(","))

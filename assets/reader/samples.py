@@ -64,7 +64,8 @@ class Sampler:
         self.weight = self.weights(docs)
         if made:
             more = self.weights(made)
-            self.weight += [w * sum(self.weight) / sum(more) / 4 for w in more]
+            scale = sum(self.weight) / sum(more) / 4
+            self.weight += [w * scale for w in more]
         self.docs = docs = [*docs, *made]
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
         self.bags = [[set(w.lower() for w in WORD.findall(p)) for p in d[1]] for d in docs]
