@@ -29,9 +29,19 @@ class Words:
         return (self.question if first else self.again).replace("{instruction}", self.style[style]).replace("{question}", q)
 
 
-def articles(paths):
-    """[(title, [paragraph], [{q, answers, para}])]; a question's paragraph is where its answer stands. Some have no questions."""
-    out = []
+def written(path):
+    """Questions kept apart from the articles, a line each: title, number of the paragraph, question, answer or nothing."""
+    out = {}
+    for line in open(path, encoding="utf-8") if path else []:
+        title, para, q, a = line.rstrip("\n").split("\t")
+        out.setdefault(title, []).append({"q": q, "answers": [a] if a else [], "para": int(para)})
+    return out
+
+
+def articles(paths, more=None):
+    """[(title, [paragraph], [{q, answers, para}])]; a question's paragraph is where its answer stands, or would stand if the
+    text answered it: then there are no answers. Some articles have no questions. more: a file as written() reads it."""
+    out, more = [], written(more)
     for path in paths:
         for d in map(json.loads, open(path, encoding="utf-8")):
             paras, at = [], []
@@ -46,6 +56,7 @@ def articles(paths):
                 if q["answers"] and not q.get("impossible") and q.get("answer_char", -1) >= 0:
                     para = max((i for i, a in enumerate(at) if a <= q["answer_char"]), default=0)
                     questions.append({"q": q["q"].strip(), "answers": [a.strip() for a in q["answers"] if a.strip()], "para": para})
+            questions += [q for q in more.get(d["title"], []) if q["para"] < len(paras) and all(a in paras[q["para"]] for a in q["answers"])]
             if questions or not d["questions"]:
                 out.append((d["title"], paras, questions))
     return out
@@ -56,17 +67,12 @@ def kind(text):
 
 
 class Sampler:
-    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, made=(), near=.4):
-        """made: articles whose questions a model wrote, a fifth of the samples; near: how often, of articles with
-        questions, a sample is made of passages and not of a long run."""
-        self.rng, self.encode, self.words, self.near = random.Random(seed), encode, words, near
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35):
+        """near: how often, of articles with questions, a sample is made of passages and not of a long run; traps: questions
+        without an answer that were written for the text, to one that has an answer."""
+        self.rng, self.encode, self.words, self.near, self.traps = random.Random(seed), encode, words, near, traps
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
-        self.weight = self.weights(docs)
-        if made:
-            more = self.weights(made)
-            scale = sum(self.weight) / sum(more) / 4
-            self.weight += [w * scale for w in more]
-        self.docs = docs = [*docs, *made]
+        self.docs, self.weight = docs, self.weights(docs)
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
         self.bags = [[set(w.lower() for w in WORD.findall(p)) for p in d[1]] for d in docs]
         self.length = [[len(encode(p + "\n")) for p in d[1]] for d in docs]
@@ -75,8 +81,8 @@ class Sampler:
     def weights(docs):
         weight = [math.sqrt(len(d[2])) for d in docs]
         bare = sum(not w for w in weight)
-        # Articles without questions are a quarter of the samples.
-        return [w or (sum(weight) / 3 or 1) / bare for w in weight]
+        # Articles without questions are an eighth of the samples.
+        return [w or (sum(weight) / 7 or 1) / bare for w in weight]
 
     # ---- which paragraphs ----
 
@@ -121,7 +127,8 @@ class Sampler:
     def rename(self, d, texts, questions):
         """Other names and numbers, the same ones everywhere: what was learnt by heart does not help."""
         swaps = {}
-        for q in self.rng.sample(questions, min(len(questions), 6)):
+        answered = [q for q in questions if q["answers"]]
+        for q in self.rng.sample(answered, min(len(answered), 6)):
             a = min(q["answers"], key=len)
             if a in swaps or len(a) < 3 or len(a) > 40:
                 continue
@@ -172,7 +179,7 @@ class Sampler:
         texts, gone = list(texts), []
         for q in self.rng.sample(questions, len(questions)):
             i = where.get(q["para"])
-            if len(gone) == 4 or i is None or len(texts[i]) < 250:
+            if len(gone) == 4 or i is None or len(texts[i]) < 250 or not q["answers"]:
                 continue
             kept = "".join(s for s in SENTENCE.findall(texts[i]) if not any(a in s for a in q["answers"])).strip()
             rest = texts[:i] + [kept] + texts[i + 1:]
@@ -223,15 +230,20 @@ class Sampler:
         where = {p: i for i, p in enumerate(chosen)}
         inside = [q for q in questions if q["para"] in where and q not in gone and any(a in texts[where[q["para"]]] for a in q["answers"])]
         outside = [q for q in questions if q["para"] not in where]
+        traps = [q for q in questions if not q["answers"] and q["para"] in where]
+        spoilt = .08 if traps else .22
         self.rng.shuffle(inside)
+        inside = inside[:self.most_questions]
+        some = self.rng.uniform(.3, 1.7) * self.traps * max(len(inside), 2)
+        gone = gone + self.rng.sample(traps, min(len(traps), round(some)))
         whole, made = "\n".join(texts), [(q["q"], self.rng.choice(["phrase", "phrase", "phrase", "sentence"]), REFUSAL, -1) for q in gone]
-        for q in inside[:self.most_questions]:
+        for q in inside:
             u = self.rng.random()
             style = "phrase" if u < .8 else "sentence" if u < .95 else "free"
             a = self.answer(q, texts[where[q["para"]]], style)
             if not a or (style == "phrase" and a not in whole):
                 style, a = "phrase", min(q["answers"], key=len)
-            if self.rng.random() < .22 and (bad := self.spoil(q["q"], whole)):
+            if self.rng.random() < spoilt and (bad := self.spoil(q["q"], whole)):
                 made.append((bad, style, REFUSAL, -1))
             made.append((self.blur(q["q"]) if self.rng.random() < .2 else q["q"], style, a, where[q["para"]]))
         for _ in range(self.rng.choice([0, 0, 1, 2, 3]) if questions else self.rng.randrange(5, self.most_questions)):
@@ -241,7 +253,7 @@ class Sampler:
                 if self.rng.random() < .12 and not questions and (bad := self.spoil(c[0], whole)):
                     made.append((bad, "phrase", REFUSAL, -1))
         absent = [q for q in outside if not any(a in whole for a in q["answers"])]
-        for q in self.rng.sample(absent, min(len(absent), max(1, len(made) // 7) if self.rng.random() < .7 else 0)):
+        for q in self.rng.sample(absent, min(len(absent), max(1, len(made) // 9) if self.rng.random() < .7 else 0)):
             made.append((q["q"], self.rng.choice(["phrase", "phrase", "sentence"]), REFUSAL, -1))
         if not made and absent:
             made = [(self.rng.choice(absent)["q"], "phrase", REFUSAL, -1)]

@@ -23,12 +23,12 @@ HERE = Path(__file__).resolve().parent
 TYPES = (torch.long, torch.long, torch.int32, torch.long, torch.float32, torch.long, torch.long, torch.int32)
 
 
-def make(o, docs, made, seed, out):
+def make(o, docs, seed, out):
     """A process of its own that prepares packed sequences: the GPU must never wait."""
     import gguf
     torch.set_num_threads(1)
     encode = encoder(gguf.GGUFReader(o.model))
-    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, made=made)
+    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, near=o.near, traps=o.traps)
     while True:
         columns = S.pack(sampler, o.room)
         out.put([np.array(c, dtype=np.float32 if t == torch.float32 else np.int64) for c, t in zip(columns, TYPES)])
@@ -207,7 +207,9 @@ def arguments():
     a("--keep-every", type=int, default=3)
     a("--look-weight", type=float, default=.2, help="of the retrieval heads' looking at the answer's paragraph")
     a("--heads", type=json.loads, default=[], help="retrieval heads as in ../profiles.json: [[layer, head], ...]")
-    a("--made", help="jsonl files of articles with questions made by questions.py, separated by commas; never held out")
+    a("--questions", help="more questions for these articles, as samples.py's written() reads them")
+    a("--near", type=float, default=.4, help="share of samples that are passages, not long runs")
+    a("--traps", type=float, default=.35, help="questions written to have no answer, to one that has an answer")
     a("--seed", type=int, default=0)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))
@@ -221,10 +223,7 @@ def main():
     torch.manual_seed(o.seed)
     torch.set_float32_matmul_precision("high")
     began = time.time()
-    docs = S.articles(o.data.split(","))
-    held, docs = hold_out(docs, o.hold_out)
-    known = {title for title, _, _ in held}
-    made = [d for d in S.articles(o.made.split(",")) if d[0] not in known] if o.made else []
+    held, docs = hold_out(S.articles(o.data.split(","), o.questions), o.hold_out)
     t = Trainer(o)
     import gguf
     encode = encoder(gguf.GGUFReader(o.model))
@@ -233,14 +232,14 @@ def main():
     rng = random.Random(2 + t.step + o.seed)
     queue = mp.get_context("fork").Queue(4 * o.workers)
     for i in range(o.workers):
-        mp.get_context("fork").Process(target=make, args=(o, docs, made, 1000 * t.step + 100 * o.seed + i, queue), daemon=True).start()
+        mp.get_context("fork").Process(target=make, args=(o, docs, 1000 * t.step + 100 * o.seed + i, queue), daemon=True).start()
     test = {}
     for name, near in ("passages", 1), ("long runs", 0):
         if held:
             sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest, near=near)
             test[name] = [S.pack(sampler, o.room) for _ in range(4 if near else 12)]
     losses, drifts, aways, last, waited, first = [], [], [], time.time(), 0.0, t.step
-    print(f"{len(docs)} articles, {len(made)} with questions made, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
+    print(f"{len(docs)} articles, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
     while t.spent < o.minutes * 60 and time.time() - began < o.stop_after * 60:
         for g in t.opt.param_groups:
             g["lr"] = t.rate()
@@ -269,7 +268,7 @@ def main():
         if test and t.step % o.measure == 0:
             report(t, test)
             last = time.time()
-        if t.step % 1000 == 0:
+        if t.step % 500 == 0:
             t.keep()
     t.keep()
     report(t, test)
