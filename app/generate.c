@@ -1,5 +1,6 @@
 #include "app/generate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,75 @@ static int decode(generated *g, session *s, engine *e, sampler *smp, float *logi
 	return status ? status : str_ok(&g->text, err);
 }
 
+/* ---- saying that the document does not tell ---- */
+
+/* Below this nobody asks how improbable a refusal is exactly. */
+#define IMPROBABLE 1e-3
+
+/* Probability that the model says t after logits, or as soon as it is below least, a
+ * bound of it. Leaves the session as it was. */
+static int probability_of(double *p, const tokens *t, session *s, const engine *e, const float *logits, double least, error *err)
+{
+	int vocab = e->model->p.vocab, live = session_live_tokens(s), status = 0;
+	float *next = mem_array((size_t)vocab, sizeof(float));
+	double sum = 0, one;
+
+	*p = 1;
+	if (!next)
+		return error_nomem(err, "the answer");
+	for (size_t i = 0; i < t->len && *p >= least && !status; i++) {
+		if (i)
+			status = session_eval(s, &t->id[i - 1], 1, next, NULL, NULL, err);
+		if (!status && !(status = sampler_logprob(&one, i ? next : logits, vocab, t->id[i], err)))
+			*p = exp(sum += one);
+	}
+	session_rewind(s, live);
+	free(next);
+	return status;
+}
+
+static int refuse(generated *g, session *s, const tokens *t, const adapter *a, answer_text_fn tell, void *ud, error *err)
+{
+	int status = session_eval(s, t->id, (int)t->len, NULL, NULL, NULL, err);
+
+	if (!status)
+		status = tokens_append(&g->id, t, err);
+	str_puts(&g->text, a->refusal);
+	if (!status && tell)
+		tell(ud, a->refusal, strlen(a->refusal));
+	g->logprob = log(g->refusal) / (double)t->len;
+	return status ? status : str_ok(&g->text, err);
+}
+
+/* *refused: the answer is there. Otherwise its first token is out of the logits' choice
+ * when it would have been the refusal's. */
+static int weigh_refusal(bool *refused, generated *g, session *s, const engine *e, float *logits, double refuse_at, answer_text_fn tell,
+                         void *ud, error *err)
+{
+	const adapter *a = e->adapter;
+	text_piece piece = { a ? a->refusal : "", a ? strlen(a->refusal) : 0, false };
+	double least = refuse_at > 0 ? refuse_at : a ? a->refuse_at : 0, first = 0;
+	tokens t = TOKENS_INIT;
+	int status = 0;
+
+	*refused = false;
+	if (!piece.len || (status = tokenizer_encode(&t, e->tok, &piece, 1, false, err)))
+		goto out;
+	if (!t.len || session_context_tokens(s) + session_live_tokens(s) + (int)t.len >= e->model->p.context)
+		goto out;
+	if ((status = probability_of(&g->refusal, &t, s, e, logits, least > 1 ? IMPROBABLE : least, err)) ||
+	    (status = sampler_logprob(&first, logits, e->model->p.vocab, t.id[0], err)))
+		goto out;
+	if (g->refusal >= least) {
+		*refused = true;
+		status = refuse(g, s, &t, a, tell, ud, err);
+	} else if (g->refusal > exp(first) / 2)
+		logits[t.id[0]] = -INFINITY;
+out:
+	tokens_free(&t);
+	return status;
+}
+
 int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
              answer_text_fn tell, void *ud, const progress *p, error *err)
 {
@@ -98,14 +168,18 @@ int generate(generated *out, session *s, engine *e, const tokens *prompt, const 
 	double start = clock_s();
 	float *logits = mem_array((size_t)e->model->p.vocab, sizeof(float));
 	sampler *smp = NULL;
+	bool refused = false;
 	int status;
 
 	*out = (generated){ .prompt_tokens = (int)prompt->len };
 	if (!logits)
 		status = error_nomem(err, "the answer");
 	else if (!(status = sampler_open(&smp, &o->sampler, tokenizer_size(e->tok), err)) &&
-	         !(status = session_eval(s, prompt->id, (int)prompt->len, logits, NULL, &quiet, err)))
+	         !(status = session_eval(s, prompt->id, (int)prompt->len, logits, NULL, &quiet, err)) &&
+	         !(status = weigh_refusal(&refused, out, s, e, logits, o->refuse_at, tell, ud, err)) && !refused)
 		status = decode(out, s, e, smp, logits, o, start, tell, ud, &quiet, err);
+	if (refused)
+		out->first_token_s = clock_s() - start;
 	if (status) {
 		generated_free(out);
 		*out = (generated){ 0 };

@@ -10,12 +10,14 @@ typedef struct {
 	chat_style style;
 	int max_tokens;
 	sampler_options sampler;
+	double refuse_at;       /* 0: what the adapter says; above 1: never, but say how probable it was */
 } generate_options;
 
 typedef struct {
 	str text;               /* whole UTF-8 */
 	tokens id;              /* the answer's tokens, without the one that ends it */
 	int prompt_tokens;
+	double refusal;         /* probability of the adapter's refusal; when it is small, a bound of it */
 	double logprob;         /* mean over the tokens, the ending one included */
 	double first_token_s;   /* from the call to the first token */
 	double decode_s;        /* from there to the end */
@@ -28,7 +30,9 @@ void generated_free(generated *g);
 /* Append the question's words to out. first: it follows the document itself. */
 int generate_prompt(tokens *out, const engine *e, const char *question, chat_style style, bool first, error *err);
 
-/* Evaluate the prompt and answer. On success the session holds prompt and answer. */
+/* Evaluate the prompt and answer. On success the session holds prompt and answer. A
+ * reading adapter's refusal is not left to its first token's chance: it is the answer
+ * if and only if the whole of it is probable enough. */
 int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
              answer_text_fn tell, void *ud, const progress *p, error *err);
 

@@ -38,6 +38,21 @@ static int check_kind(const gguf *g, const model *m, double *alpha, error *err)
 	return 0;
 }
 
+static int read_refusal(adapter *a, const gguf *g, error *err)
+{
+	vocab_text t = gguf_string(g, "folio.refusal.text");
+	double least = gguf_number(g, "folio.refusal.least", 0);
+
+	if (!t.len && !gguf_find(g, "folio.refusal.least"))
+		return 0;
+	if (!t.len || t.len >= sizeof(a->refusal) || !(least > 0 && least <= 1))
+		return error_set(err, ERR_FORMAT, "%s: folio.refusal.text needs 1 to %zu bytes and folio.refusal.least a number above 0 and up to 1",
+		                 g->path, sizeof(a->refusal) - 1);
+	memcpy(a->refusal, t.text, t.len);
+	a->refuse_at = least;
+	return 0;
+}
+
 /* Every tensor must be a factor of a map that we adapt: one that is passed over
  * would make another model of it. */
 static int check_names(const gguf *g, const model *m, error *err)
@@ -200,7 +215,7 @@ int adapter_open(adapter **out, const char *path, const void *bytes, size_t n, c
 	status = bytes ? gguf_parse(&g, bytes, n, path, err) : gguf_open(&g, path, err);
 	if (!status && bytes && !(g.path = strdup(path)))
 		status = error_nomem(err, "the adapter");
-	if (status || (status = check_kind(&g, m, &alpha, err)) || (status = check_names(&g, m, err)))
+	if (status || (status = check_kind(&g, m, &alpha, err)) || (status = check_names(&g, m, err)) || (status = read_refusal(a, &g, err)))
 		goto out;
 	if (!(a->layer = mem_zeroed((size_t)m->p.layers, sizeof(*a->layer)))) {
 		status = error_nomem(err, "the adapter");

@@ -28,6 +28,11 @@ typedef struct {
 	int widest;           /* largest a[].out */
 	int rank;             /* largest rank of a map */
 	int64_t bytes;        /* of factors in memory */
+	/* What the model was taught to answer when a text does not answer the question, and
+	 * the probability from which on it does: folio.refusal.text and folio.refusal.least,
+	 * keys of our own; "" and 0 without them. */
+	char refusal[96];
+	double refuse_at;
 	char fingerprint[HASH_TEXT];
 	void **owned;
 	size_t n_owned, cap;

@@ -174,3 +174,12 @@ int sampler_next(int *id, float *logprob, sampler *s, float *logits, const int *
 		*logprob = (float)((double)without_penalty(logits[*id], s, *id, recent, n_recent) - lse);
 	return 0;
 }
+
+int sampler_logprob(double *out, const float *logits, int vocab, int id, error *err)
+{
+	double lse = 0;
+	int status = normaliser(&lse, logits, vocab, err);
+
+	*out = status ? -INFINITY : (double)logits[id] - lse;
+	return status;
+}

@@ -31,4 +31,7 @@ void sampler_close(sampler *s);
 int sampler_next(int *id, float *logprob, sampler *s, float *logits, const int *recent, int n_recent,
                  error *err);
 
+/* log of the probability of id under logits [vocab]. ERR_NUMERIC as sampler_next. */
+int sampler_logprob(double *out, const float *logits, int vocab, int id, error *err);
+
 #endif

@@ -79,13 +79,16 @@ class Reader(nn.Module):
     def logits(self, hidden):
         return F.linear(hidden, self.w.get("output.weight", self.w["token_embd.weight"])).float()
 
-    def save(self, path, name):
-        """In Q8_0, alpha / rank folded into B: half of f16's size, and folio maps it as it is."""
+    def save(self, path, name, refusal, least):
+        """In Q8_0, alpha / rank folded into B: half of f16's size, and folio maps it as it is. refusal: what it says when the
+        text does not answer; least: the probability from which on folio gives that."""
         w = gguf.GGUFWriter(path, "llama")
         w.add_type("adapter")
         w.add_string("adapter.type", "lora")
         w.add_float32("adapter.lora.alpha", float(self.rank))
         w.add_name(name)
+        w.add_string("folio.refusal.text", refusal)
+        w.add_float32("folio.refusal.least", least)
         for key in self.A:
             l, n = key.split("_", 1)
             for side, value in ("a", self.A[key]), ("b", self.B[key] * (self.alpha / self.rank)):

@@ -310,9 +310,10 @@ class Sampler:
                 asked, said = self.encode(ask), self.encode(a) + self.encode("<|im_end|>")
                 n, half = len(asked) + len(said), len(asked) // 2
                 before = len(asked) - 1
+                # The first token decides whether there is an answer: it counts in full, the others by the answer's length.
                 looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 else -1] * (n - half - 1) + [-1]
                 for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + said + [-1],
-                                                [0.0] * before + [len(said) ** -.5] * len(said) + [0.0], looks(0), looks(1))):
+                                                [0.0] * before + [1.0] + [len(said) ** -.5] * (len(said) - 1) + [0.0], looks(0), looks(1))):
                     column += values
                 at += n
         return out

@@ -96,7 +96,7 @@ class Trainer:
         torch.save({"model": self.m.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": self.spent},
                    self.o.state + ".tmp")
         Path(self.o.state + ".tmp").rename(self.o.state)
-        self.m.save(self.o.out, "folio reader")
+        self.m.save(self.o.out, "folio reader", S.REFUSAL, self.o.refuse_at)
 
     def batch(self, columns):
         return [torch.tensor(c).to(self.device, t) for c, t in zip(columns, TYPES)]
@@ -210,6 +210,7 @@ def arguments():
     a("--questions", help="more questions for these articles, as samples.py's written() reads them")
     a("--near", type=float, default=.4, help="share of samples that are passages, not long runs")
     a("--traps", type=float, default=.35, help="questions written to have no answer, to one that has an answer")
+    a("--refuse-at", type=float, default=.5, help="probability of the refusal from which on folio gives it; choose it on held-out questions")
     a("--seed", type=int, default=0)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))

@@ -28,7 +28,8 @@ typedef struct {
 	row row[MOST_BUDGETS];
 	calibration calib;
 	bool json, dense, quick, impossible, words_only;
-	FILE *ranks;
+	double refuse_at;
+	FILE *ranks, *answers;
 } options;
 
 /* What finding retrieval heads collects, [layers * heads]. */

@@ -107,10 +107,23 @@ static int argmax(const float *x, int n)
 	return at;
 }
 
+static void put_answer(FILE *to, double budget, const json_t *q, const generated *g)
+{
+	const json_t *gold = json_object_get(q, "answers");
+	json_t *line = json_pack("{s:f, s:O, s:o, s:f, s:f, s:f, s:f}", "budget", budget, "q", json_object_get(q, "q"), "said",
+	                         json_stringn_nocheck(str_text(&g->text), g->text.len), "refusal", g->refusal, "logprob", g->logprob, "f1",
+	                         score_f1(str_text(&g->text), gold), "em", (double)score_exact(str_text(&g->text), gold));
+	json_object_set_new(line, "answerable", json_boolean(json_array_size(gold) > 0));
+	json_dumpf(line, to, JSON_COMPACT);
+	fputc('\n', to);
+	fflush(to);
+	json_decref(line);
+}
+
 static int generate_and_score(row *r, session *s, const article *a, const tokens *prompt, const json_t *q, error *err)
 {
 	const json_t *byte = json_object_get(q, "answer_byte");
-	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler };
+	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler, a->o->refuse_at };
 	ranked_passage *p = NULL;
 	generated g = { 0 };
 	int n = 0, status = session_watch(s, a->head, a->heads, false, err);
@@ -125,6 +138,8 @@ static int generate_and_score(row *r, session *s, const article *a, const tokens
 		return status;
 	}
 	bool refused = strncmp(str_text(&g.text), REFUSAL, strlen(REFUSAL) - 1) == 0;
+	if (a->o->answers)
+		put_answer(a->o->answers, r->budget, q, &g);
 	if (json_array_size(json_object_get(q, "answers")) == 0) {
 		r->unanswerable++;
 		r->unanswerable_refused += refused;
@@ -372,7 +387,9 @@ static int usage(void)
 	                "  [--threads N] [--json] [--dense: compare budget 1.0 with plain dense attention]\n"
 	                "  [--quick: no generated answers] [--find-heads N: print the heads that point at answers]\n"
 	                "  [--adapter FILE|none] [--focus auto|off|N] [--ranks FILE: a JSON line for each question, how passages ranked]\n"
-	                "  [--impossible: ask questions without an answer too, and count refusals] [--words-only: focus by words alone]\n");
+	                "  [--impossible: ask questions without an answer too, and count refusals] [--words-only: focus by words alone]\n"
+	                "  [--refuse-at P: the refusal's probability from which on it is given; above 1: never]\n"
+	                "  [--answers FILE: a JSON line for each answer, with the refusal's probability]\n");
 	return 2;
 }
 
@@ -383,7 +400,7 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		{ "min-tokens", 1, 0, 'a' }, { "max-tokens", 1, 0, 'z' }, { "calibration", 1, 0, 'c' }, { "style", 1, 0, 's' },
 		{ "threads", 1, 0, 't' }, { "json", 0, 0, 'j' }, { "dense", 0, 0, 'e' }, { "quick", 0, 0, 'k' },
 		{ "find-heads", 1, 0, 'h' }, { "adapter", 1, 0, 'A' }, { "focus", 1, 0, 'f' }, { "ranks", 1, 0, 'r' },
-		{ "impossible", 0, 0, 'i' }, { "words-only", 0, 0, 'w' }, { 0 },
+		{ "refuse-at", 1, 0, 'R' }, { "answers", 1, 0, 'o' }, { "impossible", 0, 0, 'i' }, { "words-only", 0, 0, 'w' }, { 0 },
 	};
 	int status = 0;
 
@@ -395,6 +412,11 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		case 'w': o->words_only = true; break;
 		case 'A': status = config_set(&f->cfg, "adapter", optarg, err); break;
 		case 'f': status = config_set(&f->cfg, "focus", optarg, err); break;
+		case 'R': o->refuse_at = strtod(optarg, NULL); break;
+		case 'o':
+			if (!(o->answers = fopen(optarg, "w")))
+				status = error_errno(err, ERR_IO, "%s: cannot be written", optarg);
+			break;
 		case 'r':
 			if (!(o->ranks = fopen(optarg, "w")))
 				status = error_errno(err, ERR_IO, "%s: cannot be written", optarg);
@@ -446,6 +468,8 @@ int main(int argc, char **argv)
 out:
 	if (status)
 		fprintf(stderr, "folio-eval: %s\n", err.msg);
+	if (o.answers)
+		fclose(o.answers);
 	if (o.ranks)
 		fclose(o.ranks);
 	free(hs.reciprocal);
