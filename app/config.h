@@ -1,7 +1,8 @@
 /* app/config.h - settings: built in, then the configuration file, then FOLIO_*
  * variables, then the command line. The file is INI (assets/config.ini is a
  * commented example) and may be written by hand; unknown keys are named, not
- * fatal. One table in config.c makes names, help, parsing and printing. */
+ * fatal. One table in config.c makes names, help, parsing and printing; config_file.c
+ * reads and writes the file. */
 
 #ifndef APP_CONFIG_H
 #define APP_CONFIG_H
