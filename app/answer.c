@@ -45,10 +45,10 @@ static int open_part(part *p, folio *f, const context_row *row, error *err)
 static int copy_row(document_row *to, const document_row *from, error *err)
 {
 	*to = *from;
-	to->name = strdup(from->name ? from->name : "");
-	to->path = strdup(from->path ? from->path : "");
-	to->title = strdup(from->title ? from->title : "");
-	to->kind = strdup(from->kind ? from->kind : "");
+	to->name = mem_text(from->name);
+	to->path = mem_text(from->path);
+	to->title = mem_text(from->title);
+	to->kind = mem_text(from->kind);
 	return to->name && to->path && to->title && to->kind ? 0 : error_nomem(err, "the document");
 }
 

@@ -331,7 +331,7 @@ static int put_document(document_row *row, folio *f, const document *d, const ch
 	int status = document_map_json(&map, d, err);
 
 	memcpy(r.hash, d->hash, HASH_TEXT);
-	r.name = strdup(name ? name : "");
+	r.name = mem_text(name);
 	r.path = strdup(d->path);
 	r.title = strdup(d->title);
 	r.kind = strdup(document_kind_name(d->kind));

@@ -14,11 +14,6 @@
 #include "base/path.h"
 #include "ui/theme.h"
 
-static char *copy(const char *s)
-{
-	return strdup(s ? s : "");
-}
-
 /* ---- freeing and handing over ---- */
 
 void ui_turn_free(ui_turn *t)
@@ -213,7 +208,7 @@ static void put_state(ui_document *d, const document_row *r, const shelves *s)
 	const read_row *read = best_read(s, r->id);
 	const char *made = read ? model_that_made(s, read->model) : NULL;
 
-	d->model = copy(made);
+	d->model = mem_text(made);
 	if (read) {
 		d->tokens = read->tokens;
 		d->bytes = read->file_bytes;
@@ -230,7 +225,7 @@ static void put_state(ui_document *d, const document_row *r, const shelves *s)
 
 static int put_document(ui_document *d, const document_row *r, const shelves *s, error *err)
 {
-	*d = (ui_document){ .id = r->id, .name = copy(r->name), .title = copy(r->title), .path = copy(r->path), .used = r->used,
+	*d = (ui_document){ .id = r->id, .name = mem_text(r->name), .title = mem_text(r->title), .path = mem_text(r->path), .used = r->used,
 	                    .text_bytes = r->text_bytes };
 	put_state(d, r, s);
 	return d->name && d->title && d->path && d->model ? 0 : error_nomem(err, "the library");
@@ -255,7 +250,7 @@ int tui_library(ui_model *out, folio *f, const char *fingerprint, error *err)
 		out->documents = i + 1;
 		status = put_document(&out->document[i], &row[i], &s, err);
 	}
-	out->home = copy(store_home(f->lib));
+	out->home = mem_text(store_home(f->lib));
 	out->disk_used = use.context_bytes + use.partial_bytes + use.orphan_bytes;
 	out->disk_free = use.free_bytes;
 	out->loaded = true;
@@ -291,7 +286,7 @@ static int index_places(ui_model *out, const document *d, error *err)
 		out->page[i] = (uint32_t)d->page[i];
 	out->pages = (size_t)d->pages;
 	for (int i = 0; i < d->files; i++)
-		out->file[i] = (ui_file){ copy(d->files > 1 ? d->file[i].path : ""), (uint32_t)d->file[i].from };
+		out->file[i] = (ui_file){ mem_text(d->files > 1 ? d->file[i].path : ""), (uint32_t)d->file[i].from };
 	out->files = (size_t)d->files;
 	return 0;
 }
@@ -316,8 +311,8 @@ int tui_text(ui_model *out, folio *f, int64_t id, error *err)
 	    (status = document_from_map(&d, str_text(&map), str_text(&text), text.len, err)))
 		goto out;
 	out->open = id;
-	out->open_name = copy(row.name);
-	out->open_title = copy(row.title);
+	out->open_name = mem_text(row.name);
+	out->open_title = mem_text(row.title);
 	status = index_places(out, d, err);
 	document_free(d);
 	d = NULL;
@@ -353,7 +348,7 @@ static int put_source(ui_source *s, const json_t *o)
 	if (section > 1)
 		str_putf(&place, "  section %d", section);
 	s->place = str_take(&place);
-	s->text = copy(json_string_value(json_object_get(o, "text")));
+	s->text = mem_text(json_string_value(json_object_get(o, "text")));
 	s->score = json_real_value(json_object_get(o, "score"));
 	s->from = (size_t)json_integer_value(json_object_get(o, "from"));
 	s->to = (size_t)json_integer_value(json_object_get(o, "to"));
@@ -407,7 +402,7 @@ static int put_turn(ui_turn *t, const turn_row *r, error *err)
 	if (rate > 0)
 		str_putf(&note, ", %.0f tokens/s", rate);
 	json_decref(set);
-	*t = (ui_turn){ .id = r->id, .question = copy(r->question), .answer = copy(r->answer), .state = TURN_DONE,
+	*t = (ui_turn){ .id = r->id, .question = mem_text(r->question), .answer = mem_text(r->answer), .state = TURN_DONE,
 	                .note = str_take(&note) };
 	if (!t->question || !t->answer || !t->note)
 		return error_nomem(err, "the conversation");
@@ -450,7 +445,7 @@ int tui_conversations(ui_model *out, folio *f, int64_t doc, error *err)
 		status = error_nomem(err, "the conversations");
 	for (int i = 0; i < n && !status; i++) {
 		out->conversation_count = i + 1;
-		out->conversations[i] = (ui_conversation){ row[i].id, copy(row[i].title), row[i].used, row[i].turns };
+		out->conversations[i] = (ui_conversation){ row[i].id, mem_text(row[i].title), row[i].used, row[i].turns };
 	}
 	conversation_rows_free(row, n);
 	return status;
@@ -509,9 +504,9 @@ int tui_settings(ui_model *out, const config *c, error *err)
 		out->settings = i + 1;
 		status = config_value(&value, c, config_key(i), err);
 		put_effect(&effect, c, config_key(i));
-		*s = (ui_setting){ .key = copy(config_key(i)), .help = copy(config_help(config_key(i))) };
-		s->value = copy(str_text(&value));
-		s->effect = copy(str_text(&effect));
+		*s = (ui_setting){ .key = mem_text(config_key(i)), .help = mem_text(config_help(config_key(i))) };
+		s->value = mem_text(str_text(&value));
+		s->effect = mem_text(str_text(&effect));
 		for (size_t k = 0; k < sizeof(choices) / sizeof(*choices); k++)
 			if (!strcmp(choices[k].key, s->key))
 				s->choice = choices[k].choice;

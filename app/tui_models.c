@@ -10,11 +10,6 @@
 #include "base/number.h"
 #include "base/path.h"
 
-static char *copy(const char *s)
-{
-	return strdup(s ? s : "");
-}
-
 /* What the file says of itself; its weights are not touched. */
 static void put_facts(str *s, const model_row *row)
 {
@@ -77,7 +72,7 @@ static void put_found(ui_model *out, int rows, const found_model *f, int n)
 			continue;
 		str s = STR_INIT;
 		str_putf(&s, "%s\nNot in the library yet: Enter adds it and answers with it. The file stays where it is.", f[i].path);
-		out->model[out->models++] = (ui_model_row){ .name = copy(f[i].name), .path = copy(f[i].path), .details = str_take(&s),
+		out->model[out->models++] = (ui_model_row){ .name = mem_text(f[i].name), .path = mem_text(f[i].path), .details = str_take(&s),
 			                                    .bytes = f[i].bytes, .found = true };
 	}
 }
@@ -95,7 +90,7 @@ int tui_models(ui_model *out, folio *f, error *err)
 		status = error_nomem(err, "the models");
 	for (int i = 0; i < n && !status; i++) {
 		out->models = i + 1;
-		out->model[i] = (ui_model_row){ .id = row[i].id, .name = copy(row[i].name), .path = copy(row[i].path),
+		out->model[i] = (ui_model_row){ .id = row[i].id, .name = mem_text(row[i].name), .path = mem_text(row[i].path),
 			                        .details = details(f, &row[i]), .bytes = row[i].bytes,
 			                        .is_default = row[i].id == use.id, .missing = !path_exists(row[i].path) };
 	}

@@ -9,6 +9,7 @@
 #include "app/read.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/number.h"
 #include "base/path.h"
 
@@ -62,7 +63,7 @@ static int open_engine(lane_state *l, error *err)
 		return status;
 	l->told = true;
 	str_putf(&backend, "cpu %s, %d thread%s", engine_isa_name(), pool_threads(l->f->eng->pool), pool_threads(l->f->eng->pool) == 1 ? "" : "s");
-	event e = { .kind = EVENT_ENGINE, .text = strdup(l->f->model.name ? l->f->model.name : ""), .second = strdup(l->f->eng->fingerprint),
+	event e = { .kind = EVENT_ENGINE, .text = mem_text(l->f->model.name), .second = strdup(l->f->eng->fingerprint),
 		    .third = str_take(&backend) };
 	lane_tell(l, &e);
 	return 0;
@@ -210,7 +211,7 @@ static void tell_piece(void *ud, const char *text, size_t n)
 static int tell_answer(lane_state *l, const job *j, const answer *a, int64_t conversation, error *err)
 {
 	event e = { .kind = EVENT_ANSWER, .conversation = conversation, .reused = a->reused_tokens, .budget_read = a->budget_read,
-		    .rate = a->tokens_per_s, .turn = { .question = strdup(j->text), .answer = strdup(a->text ? a->text : ""),
+		    .rate = a->tokens_per_s, .turn = { .question = strdup(j->text), .answer = mem_text(a->text),
 		    .state = a->stopped ? TURN_STOPPED : TURN_DONE } };
 	str note = STR_INIT, sources = STR_INIT;
 	int status = answer_sources_json(&sources, a, err);

@@ -36,6 +36,11 @@ void *mem_aligned(size_t n, size_t size)
 	return aligned_alloc(64, (bytes + 64) / 64 * 64);
 }
 
+char *mem_text(const char *s)
+{
+	return strdup(s ? s : "");
+}
+
 bool mem_grow(void **ptr, size_t *cap, size_t need, size_t size)
 {
 	if (need <= *cap)

@@ -14,6 +14,9 @@ void *mem_zeroed(size_t n, size_t size);
 /* n * size bytes aligned to 64 (a cache line and an AVX-512 register). */
 void *mem_aligned(size_t n, size_t size);
 
+/* A copy of the text; of "" when it is NULL. */
+char *mem_text(const char *s);
+
 /* Make room for need elements in *ptr, growing by half; *cap is the capacity.
  * false, with both untouched, when memory is exhausted. */
 bool mem_grow(void **ptr, size_t *cap, size_t need, size_t size);

@@ -114,7 +114,7 @@ static int chat_template(model *m, model_impl *im, error *err)
 	json_t *c = path.oom ? NULL : json_load_file(path.data, 0, NULL);
 	const char *t = json_string_value(json_object_get(c, "chat_template"));
 
-	im->strings = strdup(t ? t : "");
+	im->strings = mem_text(t);
 	m->chat_template = im->strings;
 	json_decref(c);
 	str_free(&path);

@@ -193,7 +193,7 @@ int db_int(int64_t *out, store *s, error *err, const char *sql, const char *type
 char *db_text(sqlite3_stmt *st, int column, bool *oom)
 {
 	const char *text = (const char *)sqlite3_column_text(st, column);
-	char *copy = strdup(text ? text : "");
+	char *copy = mem_text(text);
 
 	if (!copy)
 		*oom = true;

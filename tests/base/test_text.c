@@ -57,6 +57,11 @@ static void sizes_that_overflow_give_nothing(void **state)
 	void *a = mem_aligned(3, 1);
 	assert_int_equal((uintptr_t)a % 64, 0);
 	free(a);
+	char *text = mem_text("both"), *none = mem_text(NULL);
+	assert_string_equal(text, "both");
+	assert_string_equal(none, "");
+	free(text);
+	free(none);
 }
 
 static void every_scalar_comes_back(void **state)
