@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/utf8.h"
 #include "engine/gguf.h"
 #include "engine/model_impl.h"
 #include "kernels/half.h"
@@ -43,10 +44,10 @@ static int read_refusal(adapter *a, const gguf *g, error *err)
 	vocab_text t = gguf_string(g, "folio.refusal.text");
 	double least = gguf_number(g, "folio.refusal.least", 0);
 
-	if (!t.len && !gguf_find(g, "folio.refusal.least"))
+	if (!gguf_find(g, "folio.refusal.text") && !gguf_find(g, "folio.refusal.least"))
 		return 0;
-	if (!t.len || t.len >= sizeof(a->refusal) || !(least > 0 && least <= 1))
-		return error_set(err, ERR_FORMAT, "%s: folio.refusal.text needs 1 to %zu bytes and folio.refusal.least a number above 0 and up to 1",
+	if (!t.len || t.len >= sizeof(a->refusal) || memchr(t.text, '\0', t.len) || utf8_check(t.text, t.len) < t.len || !(least > 0 && least <= 1))
+		return error_set(err, ERR_FORMAT, "%s: folio.refusal.text needs 1 to %zu bytes of UTF-8 and folio.refusal.least a number above 0 and up to 1",
 		                 g->path, sizeof(a->refusal) - 1);
 	memcpy(a->refusal, t.text, t.len);
 	a->refuse_at = least;

@@ -29,6 +29,8 @@ typedef struct {
 	float alpha;
 	int rank_of_b, out_of_b;
 	float value;
+	const char *refusal; /* folio.refusal.text */
+	const char *least;   /* folio.refusal.least, a number in words */
 } fault;
 
 static float factor(int i, int salt)
@@ -56,9 +58,11 @@ static void adapter_bytes(str *out, const fault *w)
 	tiny_text(&t, "general.type", w->type ? w->type : "adapter");
 	tiny_text(&t, "adapter.type", w->kind ? w->kind : "lora");
 	tiny_text(&t, "general.architecture", w->arch ? w->arch : "llama");
-	put_key(&t.values, "adapter.lora.alpha", GGUF_F32);
-	str_put(&t.values, &alpha, sizeof(alpha));
-	t.n_values++;
+	tiny_f32(&t, "adapter.lora.alpha", alpha);
+	if (w->refusal)
+		tiny_text(&t, "folio.refusal.text", w->refusal);
+	if (w->least)
+		tiny_f32(&t, "folio.refusal.least", strtof(w->least, NULL));
 	for (size_t i = 0; i < sizeof(adapted) / sizeof(*adapted); i++) {
 		const shape *s = &adapted[i];
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_a", s->map);
@@ -173,6 +177,71 @@ static void an_adapter_equals_merged_weights(void **state)
 	rank = 2;
 }
 
+static model *tiny_model(const char *folder)
+{
+	char path[256];
+	str file = STR_INIT;
+	error err = { 0 };
+	model *m;
+
+	tiny_gguf(&file, "llama", NULL);
+	snprintf(path, sizeof(path), "%s/m.gguf", folder);
+	OK(file_write(path, file.data, file.len, &err));
+	OK(model_open(&m, path, NULL, &err));
+	str_free(&file);
+	return m;
+}
+
+static int open_with(adapter **a, const char *refusal, const char *least, const model *m, error *err)
+{
+	str file = STR_INIT;
+	int status;
+
+	adapter_bytes(&file, &(fault){ .refusal = refusal, .least = least });
+	status = adapter_open(a, "the adapter", file.data, file.len, m, err);
+	str_free(&file);
+	return status;
+}
+
+static void a_refusal_is_read(void **state)
+{
+	static const char *const wrong[][2] = {
+		{ "No.", NULL }, { NULL, "0.5" }, { "", "0.5" }, { "", NULL }, { "\xff.", "0.5" }, { "No.", "0" }, { "No.", "1.5" }, { "No.", "nan" },
+		{ "No.", "-0.5" }, { "No.", "inf" },
+	};
+	const char *folder = test_folder();
+	char most[97];
+	error err = { 0 };
+	model *m = tiny_model(folder);
+	adapter *a;
+
+	(void)state;
+	OK(open_with(&a, NULL, NULL, m, &err));
+	assert_string_equal(a->refusal, "");
+	assert_true(a->refuse_at == 0);
+	adapter_close(a);
+	memset(most, '.', sizeof(most));
+	most[95] = '\0';
+	OK(open_with(&a, most, "0.25", m, &err));
+	assert_string_equal(a->refusal, most);
+	assert_true(a->refuse_at == 0.25);
+	adapter_close(a);
+	OK(open_with(&a, "No.", "1", m, &err));
+	assert_true(a->refuse_at == 1);
+	adapter_close(a);
+	most[95] = '.';
+	most[96] = '\0';
+	for (size_t i = 0; i <= sizeof(wrong) / sizeof(*wrong); i++) {
+		bool longest = i == sizeof(wrong) / sizeof(*wrong);
+		int status = open_with(&a, longest ? most : wrong[i][0], longest ? "0.5" : wrong[i][1], m, &err);
+		if (status != ERR_FORMAT || a || !strstr(err.msg, "the adapter: ") || !strstr(err.msg, "folio.refusal.text") ||
+		    !strstr(err.msg, "folio.refusal.least"))
+			fail_msg("case %zu: %d %s", i, status, err.msg);
+	}
+	model_close(m);
+	test_remove(folder);
+}
+
 static void wrong_adapters_are_refused(void **state)
 {
 	static const struct {
@@ -197,17 +266,12 @@ static void wrong_adapters_are_refused(void **state)
 		{ { .value = NAN }, ERR_FORMAT, "no usable number" },
 	};
 	const char *folder = test_folder();
-	char path[256];
 	str file = STR_INIT;
 	error err = { 0 };
 	adapter *a;
-	model *m;
+	model *m = tiny_model(folder);
 
 	(void)state;
-	tiny_gguf(&file, "llama", NULL);
-	snprintf(path, sizeof(path), "%s/m.gguf", folder);
-	OK(file_write(path, file.data, file.len, &err));
-	OK(model_open(&m, path, NULL, &err));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		str_clear(&file);
 		adapter_bytes(&file, &cases[i].w);
@@ -235,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_adapter_equals_merged_weights),
+		cmocka_unit_test(a_refusal_is_read),
 		cmocka_unit_test(wrong_adapters_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,6 +156,33 @@ static void numbers_that_are_none_are_told(void **state)
 	sampler_close(s);
 }
 
+static void one_token_s_probability_is_the_softmax_s(void **state)
+{
+	float l[N];
+	double got;
+	error err = { 0 };
+
+	(void)state;
+	for (int i = 0; i < N; i++) {
+		OK(sampler_logprob(&got, logit, N, i, &err));
+		assert_true(fabs(got - log(probability(i, 1))) < 1e-12);
+	}
+	/* Where e to the logit is past every double, and where a token has no chance. */
+	for (int i = 0; i < N; i++)
+		l[i] = logit[i] + 2000;
+	l[0] = -INFINITY;
+	OK(sampler_logprob(&got, l, N, 1, &err));
+	assert_true(fabs(got - log(probability(1, 1) / (1 - probability(0, 1)))) < 1e-9);
+	OK(sampler_logprob(&got, l, N, 0, &err));
+	assert_true(got == -INFINITY);
+	for (int i = 0; i < 2; i++) {
+		l[3] = i ? INFINITY : NAN;
+		err = (error){ 0 };
+		assert_int_equal(sampler_logprob(&got, l, N, 1, &err), ERR_NUMERIC);
+		assert_int_equal(err.code, ERR_NUMERIC);
+	}
+}
+
 static void options_that_make_no_sense_are_refused(void **state)
 {
 	sampler_options wrong[8];
@@ -189,6 +216,7 @@ int main(void)
 		cmocka_unit_test(cuts_leave_what_they_should),
 		cmocka_unit_test(the_seed_decides),
 		cmocka_unit_test(numbers_that_are_none_are_told),
+		cmocka_unit_test(one_token_s_probability_is_the_softmax_s),
 		cmocka_unit_test(options_that_make_no_sense_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,13 @@ static inline void tiny_u32(tiny *t, const char *arch, const char *key, uint32_t
 	str_free(&full);
 }
 
+static inline void tiny_f32(tiny *t, const char *key, float v)
+{
+	put_key(&t->values, key, GGUF_F32);
+	str_put(&t->values, &v, sizeof(v));
+	t->n_values++;
+}
+
 /* F32 [out, in] with small values of its own. */
 static inline void tiny_tensor(tiny *t, const char *name, int out, int in)
 {
