@@ -1,5 +1,6 @@
 #include "app/generate.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,23 +27,154 @@ int generate_prompt(tokens *out, const engine *e, const char *question, chat_sty
 	return status;
 }
 
-/* Decode what is whole, leaving out the space or newline a chat model begins with. */
-static void push_text(generated *g, decoder *d, const engine *e, int id, answer_text_fn tell, void *ud)
-{
-	size_t before = g->text.len;
+/* One question while it is being answered. */
+typedef struct {
+	generated *g;
+	session *s;
+	const engine *e;
+	const generate_options *o;
+	float *logits;          /* [vocab] of the token that comes next */
+	double start;
+	answer_text_fn tell;
+	void *ud;
+	const progress *p;      /* stops, and reports nothing */
+} turn;
 
-	decoder_push(d, e->tok, id, &g->text);
+/* ---- saying that the document does not tell ---- */
+
+/* Below this nobody asks how improbable a refusal is exactly, and no answer begins so. */
+#define IMPROBABLE 1e-3
+
+typedef struct {
+	tokens t;
+	bool given;
+	size_t leave;           /* an answer that is t so far may not go on with t.id[leave]; t.len: it need not be told */
+} refusal;
+
+static bool may_begin(const turn *u, int id, double p)
+{
+	int best = 0;
+
+	if (u->o->sampler.temperature > 0)
+		return p >= IMPROBABLE;
+	for (int i = 1; i < tokenizer_size(u->e->tok); i++)
+		best = u->logits[i] > u->logits[best] ? i : best;
+	return best == id;
+}
+
+/* The refusal's probability after the prompt, or as soon as it decides nothing any more,
+ * a bound of it. When it is not enough and the answer may begin like it, the answer parts
+ * from it at the first token if most of what begins so is the refusal, else where most
+ * of the probability does. Leaves the session as it was. */
+static int weigh(refusal *r, turn *u, double least, error *err)
+{
+	int vocab = tokenizer_size(u->e->tok), live = session_live_tokens(u->s), status = 0;
+	float *next = mem_array((size_t)u->e->model->p.vocab, sizeof(float));
+	double stop = least > 1 ? IMPROBABLE : least, sum = 0, first = 0, before = 1, p = 1, most = 0, one;
+	bool begins = true;
+	size_t parts = 0;
+
+	if (!next)
+		return error_nomem(err, "the answer");
+	session_trial(u->s, true);
+	for (size_t i = 0; i < r->t.len; i++, before = p) {
+		if (i && (status = session_eval(u->s, &r->t.id[i - 1], 1, next, NULL, u->p, err)))
+			break;
+		if ((status = sampler_logprob(&one, i ? next : u->logits, vocab, r->t.id[i], err)))
+			break;
+		p = exp(sum += one);
+		if (i == 0) {
+			first = p;
+			begins = may_begin(u, r->t.id[0], p);
+		} else if (before - p > most) {
+			most = before - p;
+			parts = i;
+		}
+		if (p < stop && (!begins || (p <= first / 2 && p <= most)))
+			break;
+	}
+	session_trial(u->s, false);
+	session_rewind(u->s, live);
+	free(next);
+	u->g->refusal = p;
+	r->given = p >= least;
+	r->leave = !begins ? r->t.len : p > first / 2 ? 0 : parts;
+	return status;
+}
+
+static int consider_refusal(refusal *r, turn *u, error *err)
+{
+	const adapter *a = u->e->adapter;
+	int status, held = session_context_tokens(u->s) + session_live_tokens(u->s);
+
+	if (!a || !a->refusal[0])
+		return 0;
+	text_piece piece = { a->refusal, strlen(a->refusal), false };
+	if ((status = tokenizer_encode(&r->t, u->e->tok, &piece, 1, false, err)))
+		return status;
+	r->leave = r->t.len;
+	/* Where it has no room nothing is said of it. */
+	if (!r->t.len || held + (int)r->t.len >= u->e->model->p.context)
+		return 0;
+	return weigh(r, u, u->o->refuse_at > 0 ? u->o->refuse_at : a->refuse_at, err);
+}
+
+/* The logits without what would make the answer the refusal after all. *rest: log of the
+ * probability of all else, so that the answer's stays the model's own. */
+static int part_from(double *rest, const refusal *r, turn *u, error *err)
+{
+	const tokens *said = &u->g->id;
+	double one;
+	int status;
+
+	*rest = 0;
+	if (r->leave >= r->t.len || said->len != r->leave || (said->len && memcmp(said->id, r->t.id, said->len * sizeof(*said->id))))
+		return 0;
+	if ((status = sampler_logprob(&one, u->logits, tokenizer_size(u->e->tok), r->t.id[r->leave], err)))
+		return status;
+	*rest = log(fmax(-expm1(one), DBL_EPSILON));
+	u->logits[r->t.id[r->leave]] = -INFINITY;
+	return 0;
+}
+
+/* ---- answering ---- */
+
+/* Decode what is whole, leaving out the space or newline a chat model begins with. */
+static void push_text(turn *u, decoder *d, int id)
+{
+	str *text = &u->g->text;
+	size_t before = text->len;
+
+	decoder_push(d, u->e->tok, id, text);
 	if (before == 0) {
 		size_t skip = 0;
-		while (skip < g->text.len && (g->text.data[skip] == ' ' || g->text.data[skip] == '\n'))
+		while (skip < text->len && (text->data[skip] == ' ' || text->data[skip] == '\n'))
 			skip++;
 		if (skip) {
-			memmove(g->text.data, g->text.data + skip, g->text.len - skip);
-			str_truncate(&g->text, g->text.len - skip);
+			memmove(text->data, text->data + skip, text->len - skip);
+			str_truncate(text, text->len - skip);
 		}
 	}
-	if (tell && g->text.len > before)
-		tell(ud, g->text.data + before, g->text.len - before);
+	if (u->tell && text->len > before)
+		u->tell(u->ud, text->data + before, text->len - before);
+}
+
+/* What the decoder still holds, and the times. first: when the first token was known. */
+static int end_answer(turn *u, decoder *d, double first, int status, error *err)
+{
+	generated *g = u->g;
+	size_t before = g->text.len;
+
+	decoder_end(d, &g->text);
+	if (u->tell && g->text.len > before)
+		u->tell(u->ud, g->text.data + before, g->text.len - before);
+	g->first_token_s = first - u->start;
+	g->decode_s = clock_s() - first;
+	if (status == ERR_CANCEL) {
+		g->stopped = true;
+		status = 0;
+	}
+	return status ? status : str_ok(&g->text, err);
 }
 
 /* Room for one more token? The last one sampled is evaluated only to go on. */
@@ -51,140 +183,77 @@ static bool room(const session *s, const engine *e)
 	return session_context_tokens(s) + session_live_tokens(s) + 1 < e->model->p.context;
 }
 
-static int decode(generated *g, session *s, engine *e, sampler *smp, float *logits, const generate_options *o,
-                  double start, answer_text_fn tell, void *ud, const progress *p, error *err)
+static int decode(turn *u, sampler *smp, const refusal *r, error *err)
 {
+	generated *g = u->g;
 	decoder d = DECODER_INIT;
-	double sum = 0, first = 0;
+	double sum = 0, first = 0, rest;
 	int n = 0, status = 0;
 
 	for (;;) {
 		int id;
 		float logprob;
-		if ((status = sampler_next(&id, &logprob, smp, logits, g->id.id, (int)g->id.len, err)))
+		if ((status = part_from(&rest, r, u, err)) ||
+		    (status = sampler_next(&id, &logprob, smp, u->logits, g->id.id, (int)g->id.len, err)))
 			break;
 		if (!n++)
 			first = clock_s();
-		sum += logprob;
-		if (tokenizer_is_end(e->tok, id))
+		sum += rest + (double)logprob;
+		if (tokenizer_is_end(u->e->tok, id))
 			break;
 		if ((status = tokens_push(&g->id, id, 0, err)))
 			break;
-		push_text(g, &d, e, id, tell, ud);
-		g->cut = (int)g->id.len >= o->max_tokens || !room(s, e);
+		push_text(u, &d, id);
+		g->cut = (int)g->id.len >= u->o->max_tokens || !room(u->s, u->e);
 		/* Evaluated even when it is the last: a later turn builds on the whole answer. */
-		status = session_eval(s, &id, 1, logits, NULL, p, err);
-		if (status == ERR_CANCEL) {
-			g->stopped = true;
-			status = 0;
-			break;
-		}
-		if (status || g->cut)
+		if ((status = session_eval(u->s, &id, 1, u->logits, NULL, u->p, err)) || g->cut)
 			break;
 	}
-	size_t before = g->text.len;
-	decoder_end(&d, &g->text);
-	if (tell && g->text.len > before)
-		tell(ud, g->text.data + before, g->text.len - before);
 	g->logprob = n ? sum / n : 0;
-	g->first_token_s = first - start;
-	g->decode_s = clock_s() - first;
-	return status ? status : str_ok(&g->text, err);
+	return end_answer(u, &d, first, status, err);
 }
 
-/* ---- saying that the document does not tell ---- */
-
-/* Below this nobody asks how improbable a refusal is exactly. */
-#define IMPROBABLE 1e-3
-
-/* Probability that the model says t after logits, or as soon as it is below least, a
- * bound of it. Leaves the session as it was. */
-static int probability_of(double *p, const tokens *t, session *s, const engine *e, const float *logits, double least, error *err)
+/* Its tokens are known, so they are told at once and evaluated together. */
+static int refuse(turn *u, const refusal *r, error *err)
 {
-	int vocab = e->model->p.vocab, live = session_live_tokens(s), status = 0;
-	float *next = mem_array((size_t)vocab, sizeof(float));
-	double sum = 0, one;
-
-	*p = 1;
-	if (!next)
-		return error_nomem(err, "the answer");
-	for (size_t i = 0; i < t->len && *p >= least && !status; i++) {
-		if (i)
-			status = session_eval(s, &t->id[i - 1], 1, next, NULL, NULL, err);
-		if (!status && !(status = sampler_logprob(&one, i ? next : logits, vocab, t->id[i], err)))
-			*p = exp(sum += one);
-	}
-	session_rewind(s, live);
-	free(next);
-	return status;
-}
-
-static int refuse(generated *g, session *s, const tokens *t, const adapter *a, answer_text_fn tell, void *ud, error *err)
-{
-	int status = session_eval(s, t->id, (int)t->len, NULL, NULL, NULL, err);
-
-	if (!status)
-		status = tokens_append(&g->id, t, err);
-	str_puts(&g->text, a->refusal);
-	if (!status && tell)
-		tell(ud, a->refusal, strlen(a->refusal));
-	g->logprob = log(g->refusal) / (double)t->len;
-	return status ? status : str_ok(&g->text, err);
-}
-
-/* *refused: the answer is there. Otherwise its first token is out of the logits' choice
- * when it would have been the refusal's. */
-static int weigh_refusal(bool *refused, generated *g, session *s, const engine *e, float *logits, double refuse_at, answer_text_fn tell,
-                         void *ud, error *err)
-{
-	const adapter *a = e->adapter;
-	text_piece piece = { a ? a->refusal : "", a ? strlen(a->refusal) : 0, false };
-	double least = refuse_at > 0 ? refuse_at : a ? a->refuse_at : 0, first = 0;
-	tokens t = TOKENS_INIT;
+	generated *g = u->g;
+	decoder d = DECODER_INIT;
+	double first = clock_s();
 	int status = 0;
 
-	*refused = false;
-	if (!piece.len || (status = tokenizer_encode(&t, e->tok, &piece, 1, false, err)))
-		goto out;
-	if (!t.len || session_context_tokens(s) + session_live_tokens(s) + (int)t.len >= e->model->p.context)
-		goto out;
-	if ((status = probability_of(&g->refusal, &t, s, e, logits, least > 1 ? IMPROBABLE : least, err)) ||
-	    (status = sampler_logprob(&first, logits, e->model->p.vocab, t.id[0], err)))
-		goto out;
-	if (g->refusal >= least) {
-		*refused = true;
-		status = refuse(g, s, &t, a, tell, ud, err);
-	} else if (g->refusal > exp(first) / 2)
-		logits[t.id[0]] = -INFINITY;
-out:
-	tokens_free(&t);
-	return status;
+	g->refused = true;
+	g->logprob = log(g->refusal) / (double)r->t.len;
+	g->cut = r->t.len > (size_t)u->o->max_tokens;
+	for (size_t i = 0; i < r->t.len && (int)i < u->o->max_tokens && !status; i++)
+		if (!(status = tokens_push(&g->id, r->t.id[i], 0, err)))
+			push_text(u, &d, r->t.id[i]);
+	if (!status)
+		status = session_eval(u->s, g->id.id, (int)g->id.len, NULL, NULL, u->p, err);
+	return end_answer(u, &d, first, status, err);
 }
 
 int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
              answer_text_fn tell, void *ud, const progress *p, error *err)
 {
 	progress quiet = { .stop = p ? p->stop : NULL };
-	double start = clock_s();
-	float *logits = mem_array((size_t)e->model->p.vocab, sizeof(float));
+	turn u = { out, s, e, o, mem_array((size_t)e->model->p.vocab, sizeof(float)), clock_s(), tell, ud, &quiet };
+	refusal r = { 0 };
 	sampler *smp = NULL;
-	bool refused = false;
 	int status;
 
 	*out = (generated){ .prompt_tokens = (int)prompt->len };
-	if (!logits)
+	if (!u.logits)
 		status = error_nomem(err, "the answer");
 	else if (!(status = sampler_open(&smp, &o->sampler, tokenizer_size(e->tok), err)) &&
-	         !(status = session_eval(s, prompt->id, (int)prompt->len, logits, NULL, &quiet, err)) &&
-	         !(status = weigh_refusal(&refused, out, s, e, logits, o->refuse_at, tell, ud, err)) && !refused)
-		status = decode(out, s, e, smp, logits, o, start, tell, ud, &quiet, err);
-	if (refused)
-		out->first_token_s = clock_s() - start;
+	         !(status = session_eval(s, prompt->id, (int)prompt->len, u.logits, NULL, &quiet, err)) &&
+	         !(status = consider_refusal(&r, &u, err)))
+		status = r.given ? refuse(&u, &r, err) : decode(&u, smp, &r, err);
 	if (status) {
 		generated_free(out);
 		*out = (generated){ 0 };
 	}
+	tokens_free(&r.t);
 	sampler_close(smp);
-	free(logits);
+	free(u.logits);
 	return status;
 }

@@ -18,7 +18,8 @@ typedef struct {
 	tokens id;              /* the answer's tokens, without the one that ends it */
 	int prompt_tokens;
 	double refusal;         /* probability of the adapter's refusal; when it is small, a bound of it */
-	double logprob;         /* mean over the tokens, the ending one included */
+	bool refused;           /* the answer is that refusal */
+	double logprob;         /* mean over the tokens, the ending one included; a refusal has none */
 	double first_token_s;   /* from the call to the first token */
 	double decode_s;        /* from there to the end */
 	bool cut;               /* ended by max_tokens or by the session's room */
@@ -30,9 +31,10 @@ void generated_free(generated *g);
 /* Append the question's words to out. first: it follows the document itself. */
 int generate_prompt(tokens *out, const engine *e, const char *question, chat_style style, bool first, error *err);
 
-/* Evaluate the prompt and answer. On success the session holds prompt and answer. A
- * reading adapter's refusal is not left to its first token's chance: it is the answer
- * if and only if the whole of it is probable enough. */
+/* Evaluate the prompt and answer. On success the session holds prompt and answer.
+ * ERR_CANCEL when stopped before the first token; later, what there is is the answer.
+ * A reading adapter's refusal is not left to its first token's chance: it is the answer
+ * if the whole of it is probable enough, and otherwise the answer is another one. */
 int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
              answer_text_fn tell, void *ud, const progress *p, error *err);
 

@@ -147,6 +147,11 @@ void session_rewind(session *s, int n)
 			s->seen.position[i] = -1;
 }
 
+void session_trial(session *s, bool on)
+{
+	s->trial = on;
+}
+
 /* Memory for live tokens up to n. */
 static int reserve_live(session *s, int n, error *err)
 {

@@ -39,6 +39,10 @@ int session_live_tokens(const session *s);
 /* Drop live tokens from n on. */
 void session_rewind(session *s, int n);
 
+/* While on, tokens are evaluated on trial, to be rewound: their attention is not watched
+ * and what they read is not in the stats. Off at first. */
+void session_trial(session *s, bool on);
+
 /* Append tokens and evaluate them. logits: [vocab] of the last one, or NULL.
  * all_logits: [n, vocab] of every one, or NULL. ERR_CANCEL leaves whole blocks in
  * place (session_live_tokens tells how far). ERR_NUMERIC if a value stops being

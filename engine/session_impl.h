@@ -61,7 +61,7 @@ struct session {
 	int max_live, live;
 	int *id;            /* [max_live rounded up to CHUNK] live tokens */
 	f16 **chunk;        /* each [layers, 2, kv_heads, CHUNK, head_dim] f16, or f32 if wide */
-	bool wide;
+	bool wide, trial;
 	int chunks;
 	double budget;
 	calibration calib;
