@@ -201,8 +201,8 @@ static int share_history(reading *r, const int *before, int chosen, const tokens
 int answer_take(answer *out, const reading *r, generated *g, error *err)
 {
 	*out = (answer){ .sections = r->parts, .budget_asked = r->f->cfg.budget, .answer_tokens = (int)g->id.len,
-	                 .tokens_per_s = g->decode_s > 0 ? (double)g->id.len / g->decode_s : 0, .logprob = g->logprob, .cut = g->cut,
-	                 .stopped = g->stopped, .text = str_take(&g->text) };
+	                 .tokens_per_s = g->decode_s > 0 ? (double)g->id.len / g->decode_s : 0, .logprob = g->logprob,
+	                 .refused = g->refused, .cut = g->cut, .stopped = g->stopped, .text = str_take(&g->text) };
 	for (int i = 0; i < r->parts; i++)
 		out->reused_tokens += r->part[i].ctx->tokens;
 	return out->text ? 0 : error_nomem(err, "the answer");
@@ -231,12 +231,12 @@ static int keep_turn(const answer *a, reading *r, const char *question, int64_t 
 	const config *c = &r->f->cfg;
 	str sources = STR_INIT;
 	int status = answer_sources_json(&sources, a, err);
-	json_t *set = json_pack("{s:s, s:f, s:f, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:f, s:f}", "model", r->f->model.name ? r->f->model.name : "",
+	json_t *set = json_pack("{s:s, s:f, s:f, s:s, s:s, s:f, s:i, s:i, s:i, s:i, s:f, s:f, s:b}", "model", r->f->model.name ? r->f->model.name : "",
 	                        "budget_asked", a->budget_asked, "budget_read", a->budget_read, "calibration",
 	                        c->calib == CALIBRATION_ERROR ? "error" : "threshold", "style", chat_style_name(c->style),
 	                        "temperature", (double)c->sampler.temperature, "section", a->section + 1, "reused_tokens",
 	                        a->reused_tokens, "prompt_tokens", a->prompt_tokens, "answer_tokens", a->answer_tokens,
-	                        "first_token_ms", a->first_token_ms, "tokens_per_s", a->tokens_per_s);
+	                        "first_token_ms", a->first_token_ms, "tokens_per_s", a->tokens_per_s, "refused", a->refused);
 	char *settings = set ? json_dumps(set, JSON_COMPACT) : NULL;
 
 	if (!status && !settings)
@@ -295,6 +295,12 @@ static int prepare_prompt(tokens *prompt, reading *r, const char *question, bool
 	return 0;
 }
 
+/* That one section does not tell says nothing about the others, however sure it is. */
+static bool better(const generated *a, const generated *b)
+{
+	return a->refused == b->refused ? a->logprob > b->logprob : b->refused;
+}
+
 static int ask_all(answer *out, reading *r, const tokens *prompt, double start, answer_text_fn tell, void *ud,
                    const progress *p, error *err)
 {
@@ -316,7 +322,7 @@ static int ask_all(answer *out, reading *r, const tokens *prompt, double start, 
 		status = ask_part(&y[i], r, i, prompt, several ? NULL : tell, ud, p, err);
 		if (i == 0)
 			first_s = begin - start + y[i].g.first_token_s;
-		if (!status && y[i].g.logprob > y[chosen].g.logprob)
+		if (!status && better(&y[i].g, &y[chosen].g))
 			chosen = i;
 	}
 	if (!status && several)

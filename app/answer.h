@@ -29,6 +29,7 @@ typedef struct {
 	double first_token_ms;  /* from the call to the first answer token */
 	double tokens_per_s;
 	double logprob;         /* mean log-probability of the answer's tokens */
+	bool refused;           /* text is the adapter's refusal: the document does not tell */
 	bool cut;               /* ended by the length limit */
 	bool stopped;           /* ended by the person; text is what there was */
 } answer;

@@ -99,13 +99,14 @@ static json_t *sources_json(const answer *a, error *err)
 
 static json_t *answer_json(const cli *c, const document_row *d, const answer *a, int64_t conversation, error *err)
 {
-	return json_pack("{s:o, s:o, s:I, s:o, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:b, s:b, s:I, s:i, s:i, s:o}",
+	return json_pack("{s:o, s:o, s:I, s:o, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:i, s:i, s:b, s:b, s:b, s:I, s:i, s:i, s:o}",
 	                 "answer", cmd_text(a->text), "document", cmd_text(d->name), "document_id", (json_int_t)d->id,
 	                 "model", cmd_text(c->f->model.name), "reused_tokens", a->reused_tokens, "prompt_tokens",
 	                 a->prompt_tokens, "answer_tokens", a->answer_tokens, "budget_asked", a->budget_asked, "budget_read",
 	                 a->budget_read, "first_token_ms", a->first_token_ms, "tokens_per_s", a->tokens_per_s, "logprob",
-	                 a->logprob, "section", a->section + 1, "sections", a->sections, "cut", a->cut, "stopped",
-	                 a->stopped, "conversation", (json_int_t)conversation, "focus", a->focus, "focus_tokens", a->focus_tokens, "sources", sources_json(a, err));
+	                 a->logprob, "section", a->section + 1, "sections", a->sections, "refused", a->refused, "cut", a->cut,
+	                 "stopped", a->stopped, "conversation", (json_int_t)conversation, "focus", a->focus, "focus_tokens",
+	                 a->focus_tokens, "sources", sources_json(a, err));
 }
 
 /* ---- asking ---- */

@@ -22,7 +22,9 @@ const cli_command cli_commands[] = {
 	{ "ask", "DOC QUESTION", 2, 2, "Answer a question about a document, with sources",
 	  "DOC is a path, a name, an id, or the beginning of a name. A path that was not read yet is\n"
 	  "read first: after asking on a terminal, at once without one or with --yes. When the file has\n"
-	  "changed since, a warning says so and the stored text is used; --yes reads it again.",
+	  "changed since, a warning says so and the stored text is used; --yes reads it again. A model may\n"
+	  "answer that the document does not tell: with --json \"refused\" is true then, and the sources\n"
+	  "are where it looked.",
 	  WORK | MACHINE | ANSWER | BIT(YES) | BIT(CONTINUE), cmd_ask },
 	{ "list", "", 0, 0, "List the documents in the library", "", MACHINE | ENGINE | BIT(NAMES), cmd_list },
 	{ "show", "DOC", 1, 1, "Show what is stored about a document",

@@ -205,7 +205,7 @@ expect 0 ask orchard "$question" --max-tokens 16 --quiet
 [ ! -s "$tmp/err" ] || wrong "ask --quiet is not quiet"
 # -- the reader: answers, focus, adapters --
 expect 0 ask orchard "Who dug the cellar?" --json
-holds '"Matthias" in j["answer"]' "the reader does not find who dug the cellar"
+holds '"Matthias" in j["answer"] and j["refused"] is False' "the reader does not find who dug the cellar"
 holds 'j["focus"] == 3 and j["focus_tokens"] > 0 and "Matthias" in j["sources"][0]["text"]' "the answer is not read from the right passage"
 expect 0 ask orchard "And how long is it?" --continue --json
 holds '"forty" in j["answer"]' "the follow-up is not understood"
