@@ -172,11 +172,6 @@ static int bench_cluster(context **ctx, bench *b, session *s, bool shown, error 
 	return status;
 }
 
-static int put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
-{
-	return packed_put(ud, section, layer, bytes, n, err);
-}
-
 /* A context written as reading a document does, checksums and fsync included. */
 static int write_once(const char *path, const context *ctx, int64_t *bytes, error *err)
 {
@@ -186,7 +181,7 @@ static int write_once(const char *path, const context *ctx, int64_t *bytes, erro
 
 	if (status)
 		return status;
-	if ((status = context_save(ctx, put_section, w, err))) {
+	if ((status = context_save(ctx, read_put_section, w, err))) {
 		packed_abandon(w);
 		return status;
 	}

@@ -264,7 +264,7 @@ static int prefill(session *s, partial *part, const read_section *sec, const tal
 	return status;
 }
 
-static int put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
+int read_put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
 {
 	return packed_put(ud, section, layer, bytes, n, err);
 }
@@ -284,7 +284,7 @@ static int write_context(const context *c, const folio *f, const read_section *s
 		goto out;
 	if ((status = packed_put(w, PACKED_IDS, -1, sec->tok.id, sec->tok.len * sizeof(int32_t), err)) ||
 	    (status = packed_put(w, PACKED_PLACES, -1, sec->tok.at, sec->tok.len * sizeof(uint32_t), err)) ||
-	    (status = context_save(c, put_section, w, err))) {
+	    (status = context_save(c, read_put_section, w, err))) {
 		packed_abandon(w);
 		goto out;
 	}
