@@ -164,7 +164,7 @@ static int bench_cluster(context **ctx, bench *b, session *s, bool shown, error 
 		context_free(*ctx);
 		*ctx = NULL;
 		double start = clock_s();
-		status = session_squeeze(ctx, s, 1, &b->o->p, err);
+		status = session_squeeze(ctx, s, 0, 1, &b->o->p, err);
 		m.value[m.n++] = 1000 * (clock_s() - start);
 	}
 	if (!status && shown)

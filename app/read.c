@@ -310,7 +310,7 @@ static int read_one(folio *f, const read_section *sec, const tally *t, error *er
 	    (status = restore(s, part, sec, err)) || (status = prefill(s, part, sec, t, err)))
 		goto out;
 	uint64_t seed = hash_64(sec->key, strlen(sec->key));
-	if ((status = session_squeeze(&c, s, seed, t->p, err)))
+	if ((status = session_squeeze(&c, s, 0, seed, t->p, err)))
 		goto out;
 	if ((status = write_context(c, f, sec, t->p, err)))
 		goto out;

@@ -56,7 +56,7 @@ static int article_open(article *a, error *err)
 	if ((status = session_open(&a->plain, a->e, NULL, room, err)) ||
 	    (status = session_eval(a->plain, a->tok.id, (int)a->tok.len, NULL, NULL, NULL, err)))
 		return status;
-	return session_squeeze(&a->ctx, a->plain, 1, NULL, err);
+	return session_squeeze(&a->ctx, a->plain, 0, 1, NULL, err);
 }
 
 /* ---- one question ---- */
