@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/probe.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -296,7 +297,7 @@ out:
 	return status;
 }
 
-static int read_one(folio *f, const read_section *sec, const tally *t, error *err)
+static int read_one(folio *f, const document *d, const read_section *sec, const tally *t, error *err)
 {
 	str path = STR_INIT;
 	partial *part = NULL;
@@ -306,11 +307,11 @@ static int read_one(folio *f, const read_section *sec, const tally *t, error *er
 
 	partial_path(&path, f, sec);
 	if ((status = str_ok(&path, err)) || (status = partial_open(&part, path.data, sec->key, err)) ||
-	    (status = session_open(&s, f->eng, NULL, (int)sec->tok.len, err)) ||
+	    (status = session_open(&s, f->eng, NULL, f->eng->model->p.context, err)) ||
 	    (status = restore(s, part, sec, err)) || (status = prefill(s, part, sec, t, err)))
 		goto out;
 	uint64_t seed = hash_64(sec->key, strlen(sec->key));
-	if ((status = session_squeeze(&c, s, 0, seed, t->p, err)))
+	if ((status = probe_squeeze(&c, s, f->eng, d->text, sec->from, sec->to, seed, t->p, err)))
 		goto out;
 	if ((status = write_context(c, f, sec, t->p, err)))
 		goto out;
@@ -407,7 +408,7 @@ int read_run(document_row *row, folio *f, read_plan *plan, const char *name, con
 	for (int i = 0; i < plan->sections && !status; i++) {
 		read_section *s = &plan->section[i];
 		if (!s->ready)
-			status = read_one(f, s, &t, err);
+			status = read_one(f, plan->doc, s, &t, err);
 		if (!status) {
 			s->ready = true;
 			status = put_context(f, row, plan, i, err);
