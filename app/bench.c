@@ -164,17 +164,12 @@ static int bench_cluster(context **ctx, bench *b, session *s, bool shown, error 
 		context_free(*ctx);
 		*ctx = NULL;
 		double start = clock_s();
-		status = session_squeeze(ctx, s, 1, &b->o->p, err);
+		status = session_squeeze(ctx, s, 0, 1, &b->o->p, err);
 		m.value[m.n++] = 1000 * (clock_s() - start);
 	}
 	if (!status && shown)
 		print(&m, b);
 	return status;
-}
-
-static int put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
-{
-	return packed_put(ud, section, layer, bytes, n, err);
 }
 
 /* A context written as reading a document does, checksums and fsync included. */
@@ -186,7 +181,7 @@ static int write_once(const char *path, const context *ctx, int64_t *bytes, erro
 
 	if (status)
 		return status;
-	if ((status = context_save(ctx, put_section, w, err))) {
+	if ((status = context_save(ctx, read_put_section, w, err))) {
 		packed_abandon(w);
 		return status;
 	}

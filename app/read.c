@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/probe.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -264,7 +265,7 @@ static int prefill(session *s, partial *part, const read_section *sec, const tal
 	return status;
 }
 
-static int put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
+int read_put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err)
 {
 	return packed_put(ud, section, layer, bytes, n, err);
 }
@@ -284,7 +285,7 @@ static int write_context(const context *c, const folio *f, const read_section *s
 		goto out;
 	if ((status = packed_put(w, PACKED_IDS, -1, sec->tok.id, sec->tok.len * sizeof(int32_t), err)) ||
 	    (status = packed_put(w, PACKED_PLACES, -1, sec->tok.at, sec->tok.len * sizeof(uint32_t), err)) ||
-	    (status = context_save(c, put_section, w, err))) {
+	    (status = context_save(c, read_put_section, w, err))) {
 		packed_abandon(w);
 		goto out;
 	}
@@ -296,7 +297,7 @@ out:
 	return status;
 }
 
-static int read_one(folio *f, const read_section *sec, const tally *t, error *err)
+static int read_one(folio *f, const document *d, const read_section *sec, const tally *t, error *err)
 {
 	str path = STR_INIT;
 	partial *part = NULL;
@@ -306,11 +307,11 @@ static int read_one(folio *f, const read_section *sec, const tally *t, error *er
 
 	partial_path(&path, f, sec);
 	if ((status = str_ok(&path, err)) || (status = partial_open(&part, path.data, sec->key, err)) ||
-	    (status = session_open(&s, f->eng, NULL, (int)sec->tok.len, err)) ||
+	    (status = session_open(&s, f->eng, NULL, f->eng->model->p.context, err)) ||
 	    (status = restore(s, part, sec, err)) || (status = prefill(s, part, sec, t, err)))
 		goto out;
 	uint64_t seed = hash_64(sec->key, strlen(sec->key));
-	if ((status = session_squeeze(&c, s, seed, t->p, err)))
+	if ((status = probe_squeeze(&c, s, f->eng, d->text, sec->from, sec->to, seed, t->p, err)))
 		goto out;
 	if ((status = write_context(c, f, sec, t->p, err)))
 		goto out;
@@ -407,7 +408,7 @@ int read_run(document_row *row, folio *f, read_plan *plan, const char *name, con
 	for (int i = 0; i < plan->sections && !status; i++) {
 		read_section *s = &plan->section[i];
 		if (!s->ready)
-			status = read_one(f, s, &t, err);
+			status = read_one(f, plan->doc, s, &t, err);
 		if (!status) {
 			s->ready = true;
 			status = put_context(f, row, plan, i, err);

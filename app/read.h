@@ -48,6 +48,9 @@ int read_encode(tokens *out, const engine *e, const char *title, const char *tex
 /* Tokens kept free behind a stored context for questions and answers. */
 int read_reserve(int window);
 
+/* context_write_fn into a packed file; ud is its packed_writer. */
+int read_put_section(void *ud, int section, int layer, const void *bytes, size_t n, error *err);
+
 int read_plan_make(read_plan **out, folio *f, const char *path, const char *title,
                    const progress *p, error *err);
 void read_plan_free(read_plan *p); /* NULL is fine */

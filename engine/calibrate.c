@@ -1,6 +1,6 @@
 /* Calibration of a clustered context (offline step 4): what each share of the keys
- * costs a KV head and what error it leaves, measured with the document's own last
- * queries; and the paper's single threshold T from the same queries.
+ * costs a KV head and what error it leaves, measured with queries of questions or the
+ * document's own last ones; and the paper's single threshold T from the same queries.
  *
  * For a query the exact exponentials of all keys are formed once and added up by
  * cluster; every share then only sums the clusters that its lookup selects. */

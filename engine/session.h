@@ -74,9 +74,17 @@ const float *session_watched(const session *s);
 
 /* ---- squeezing: turn the live tokens into a stored context ---- */
 
-/* Cluster and calibrate the live tokens of a session that has no stored context.
- * Re-evaluates the observation window to see its queries. */
-int session_squeeze(context **out, session *s, uint64_t seed, const progress *p, error *err);
+/* Cluster and calibrate the live tokens of a session that has no stored context. The
+ * last asked of them are questions after the document and no part of the context:
+ * queries of the last 100 of them measure which keys each head needs, and the session
+ * then stands at the document's end, after an error too. 0: the document's own last
+ * queries. Those look for the next word, a question's for its answer: KL to dense
+ * attention over 88 answers was 0.038 and 0.092 at budgets 1/8 and 1/16 with the
+ * document's own, with questions made of its words (app/probe.h) 0.021 and 0.060, no
+ * worse than with real ones; at 0.325 it was 0.0025 and 0.0036. Evaluates again those
+ * whose queries are not there, as after session_kv_put. ERR_ARG, and the session as it
+ * was, if nothing is left to squeeze. */
+int session_squeeze(context **out, session *s, int asked, uint64_t seed, const progress *p, error *err);
 
 /* Dense keys and values of live tokens [from, from + n), for saving a read that was
  * interrupted and going on with it: buf is [layers, 2, kv_heads, n, head_dim] f16. */

@@ -10,11 +10,13 @@
 /* Queries used for calibration: enough for a stable mean, few enough to be quick. */
 enum { QUERIES = 20 };
 
-static int capture_open(capture *c, const session *s, error *err)
+static int capture_open(capture *c, const session *s, int asked, error *err)
 {
 	const model_params *p = &s->m->p;
-	int window = s->live < CONTEXT_WINDOW ? s->live : CONTEXT_WINDOW;
+	int window = asked ? asked : s->live;
 
+	if (window > CONTEXT_WINDOW) /* more is not kept: see seen_queries */
+		window = CONTEXT_WINDOW;
 	c->n = window < QUERIES ? window : QUERIES;
 	c->step = window / c->n;
 	c->from = s->live - 1 - (c->n - 1) * c->step; /* evenly, the last token's query among them */
@@ -31,7 +33,8 @@ static bool holds(const session *s, const capture *c)
 	return true;
 }
 
-/* Evaluate the last tokens again, only to see their queries: their keys were restored. */
+/* Evaluate the last tokens again, only to see their queries: their keys were restored.
+ * Stopped or failed, the session holds what it held: the same keys, but for rounding. */
 static int see_again(session *s, const capture *c, const progress *p, error *err)
 {
 	int end = s->live, from = c->from, status;
@@ -43,6 +46,7 @@ static int see_again(session *s, const capture *c, const progress *p, error *err
 	memcpy(id, s->id + from, (size_t)(end - from) * sizeof(*id));
 	session_rewind(s, from);
 	status = session_eval(s, id, end - from, NULL, NULL, &quiet, err);
+	s->live = end;
 	free(id);
 	return status;
 }
@@ -63,21 +67,24 @@ static int take_queries(capture *c, session *s, const progress *p, error *err)
 	return status;
 }
 
-int session_squeeze(context **out, session *s, uint64_t seed, const progress *p, error *err)
+int session_squeeze(context **out, session *s, int asked, uint64_t seed, const progress *p, error *err)
 {
 	capture cap = { 0 };
 	context *c = NULL;
-	int status;
+	int status, end = s->live - asked;
 
 	*out = NULL;
 	if (s->wide)
 		return error_set(err, ERR_ARG, "a session with f32 keys cannot be squeezed");
 	if (s->ctx)
 		return error_set(err, ERR_ARG, "this text already builds on a stored context and cannot be squeezed again");
-	if (!s->live)
+	if (asked < 0 || end < 1)
 		return error_set(err, ERR_ARG, "there is no text to squeeze");
 	double begin = clock_s(), seen = begin, clustered = begin;
-	if (!(status = capture_open(&cap, s, err)) && !(status = take_queries(&cap, s, p, err))) {
+	if (!(status = capture_open(&cap, s, asked, err)))
+		status = take_queries(&cap, s, p, err);
+	session_rewind(s, end);
+	if (!status) {
 		seen = clock_s();
 		status = cluster_context(&c, s, seed, p, err);
 		clustered = clock_s();

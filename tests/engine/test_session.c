@@ -2,40 +2,14 @@
  * over block sizes and threads, and the squeezed context against dense attention. */
 
 #include "tests/compare.h"
-#include "tests/support.h"
+#include "tests/engine/book.h"
 
 #include <jansson.h>
 #include <math.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "engine/lookup.h"
 #include "engine/session.h"
-
-static str words;
-
-static engine *open_engine(const char *path, int threads)
-{
-	engine_options o = { .threads = threads, .prompts = str_text(&words), .prompts_len = words.len };
-	engine *e;
-	error err;
-
-	OK(engine_open(&e, path, &o, &err));
-	return e;
-}
-
-static int read_words(void **unused)
-{
-	(void)unused;
-	return file_read(&words, FOLIO_SOURCE_DIR "/assets/prompts.ini", 0, NULL);
-}
-
-static int free_words(void **unused)
-{
-	(void)unused;
-	str_free(&words);
-	return 0;
-}
 
 static double log_sum(const float *x, int n)
 {
@@ -100,21 +74,7 @@ static void stories_match_float64(void **unused)
 	engine_close(e);
 }
 
-/* ---- a text to work on ---- */
-
-static tokens encode_book(const engine *e, size_t n)
-{
-	str text = STR_INIT;
-	tokens t = TOKENS_INIT;
-	error err;
-
-	OK(file_read(&text, test_data("text/alice_in_wonderland.txt"), 0, &err));
-	OK(tokenizer_encode_text(&t, e->tok, text.data + 2000, n * 6, &err));
-	assert_true(t.len > n);
-	t.len = n;
-	str_free(&text);
-	return t;
-}
+/* ---- blocks and threads ---- */
 
 static float *eval_all(engine *e, const context *ctx, const tokens *t, int block, double budget, error *err)
 {
@@ -248,7 +208,7 @@ static squeezed squeeze(const char *path, size_t n, size_t more)
 	q.dense = mem_array(more * (size_t)q.e->model->p.vocab, sizeof(float));
 	OK(session_open(&q.plain, q.e, NULL, (int)(n + more), &err));
 	OK(session_eval(q.plain, q.doc.id, (int)n, NULL, NULL, NULL, &err));
-	OK(session_squeeze(&q.ctx, q.plain, 42, NULL, &err));
+	OK(session_squeeze(&q.ctx, q.plain, 0, 42, NULL, &err));
 	OK(session_eval(q.plain, q.more.id, (int)more, NULL, q.dense, NULL, &err));
 	return q;
 }
@@ -406,51 +366,6 @@ static void saved_keys_resume_a_read(void **unused)
 	engine_close(e);
 }
 
-static void same_curves(const context *a, const context *b)
-{
-	for (int h = 0; h < a->layers * a->kv_heads; h++) {
-		assert_memory_equal(a->head[h].cost, b->head[h].cost, CONTEXT_CURVE * sizeof(float));
-		assert_int_equal(compare_f32(a->head[h].loss, b->head[h].loss, CONTEXT_CURVE, 1e-6, 1e-4).bad, 0);
-	}
-}
-
-/* Calibration uses the queries of this text, whatever was there before it. */
-static void queries_are_those_of_the_text(void **unused)
-{
-	(void)unused;
-	NEED(test_data("models/stories15M"), "models/stories15M");
-	enum { N = 230, TURN = 140 };
-	engine *e = open_engine(test_data("models/stories15M"), 2);
-	tokens t = encode_book(e, 2 * N);
-	context *straight, *turned, *restored;
-	session *s;
-	error err;
-
-	OK(session_open(&s, e, NULL, N, &err));
-	OK(session_eval(s, t.id, N, NULL, NULL, NULL, &err));
-	OK(session_squeeze(&straight, s, 7, NULL, &err));
-	void *kv = mem_array(session_kv_bytes(s, N), 1);
-	session_kv_get(s, 0, N, kv);
-	session_rewind(s, TURN);
-	OK(session_eval(s, t.id + N, N - TURN, NULL, NULL, NULL, &err));
-	session_rewind(s, TURN);
-	OK(session_eval(s, t.id + TURN, N - TURN, NULL, NULL, NULL, &err));
-	OK(session_squeeze(&turned, s, 7, NULL, &err));
-	same_curves(turned, straight);
-	/* Queries of another text, then keys that were stored: the text is looked at again. */
-	session_rewind(s, 0);
-	OK(session_eval(s, t.id + N, N, NULL, NULL, NULL, &err));
-	session_rewind(s, 0);
-	OK(session_kv_put(s, t.id, N, kv, &err));
-	OK(session_squeeze(&restored, s, 7, NULL, &err));
-	same_curves(restored, straight);
-	context_free(straight), context_free(turned), context_free(restored);
-	session_close(s);
-	tokens_free(&t);
-	free(kv);
-	engine_close(e);
-}
-
 static void watched_attention_adds_up(void **unused)
 {
 	(void)unused;
@@ -482,7 +397,7 @@ int main(void)
 		cmocka_unit_test(stories_match_float64), cmocka_unit_test(blocks_and_threads_change_little),
 		cmocka_unit_test(stories_squeezed), cmocka_unit_test(short_texts_squeeze_too),
 		cmocka_unit_test(default_model_squeezed), cmocka_unit_test(saved_keys_resume_a_read),
-		cmocka_unit_test(watched_attention_adds_up), cmocka_unit_test(queries_are_those_of_the_text),
+		cmocka_unit_test(watched_attention_adds_up),
 	};
 	return cmocka_run_group_tests(tests, read_words, free_words);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/focus.h"
+#include "app/probe.h"
 #include "app/read.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -56,7 +57,7 @@ static int article_open(article *a, error *err)
 	if ((status = session_open(&a->plain, a->e, NULL, room, err)) ||
 	    (status = session_eval(a->plain, a->tok.id, (int)a->tok.len, NULL, NULL, NULL, err)))
 		return status;
-	return session_squeeze(&a->ctx, a->plain, 1, NULL, err);
+	return probe_squeeze(&a->ctx, a->plain, a->e, a->doc->text, 0, a->doc->len, 1, NULL, err);
 }
 
 /* ---- one question ---- */
