@@ -322,6 +322,8 @@ PYTHON
 	expect 0 ask sample "Where was the lens made?" --max-tokens 16 --json
 	holds 'j["reused_tokens"] > 4000 and j["answer"].strip() != ""' "the document that was read in two goes gives no answer"
 	holds 'all(in_file(s, "assets/sample.md") for s in j["sources"])' "a source is not in the sample"
+	expect 0 ask sample "Who painted the tower red?" --max-tokens 16 --json
+	holds 'j["refused"] and j["answer"] == "The document does not say."' "a question that the sample does not answer is not refused"
 fi
 
 # -- the model goes, its file stays --

@@ -80,25 +80,9 @@ class Reader(nn.Module):
         return F.linear(hidden, self.w.get("output.weight", self.w["token_embd.weight"])).float()
 
     def save(self, path, name, refusal, least):
-        """In Q8_0, alpha / rank folded into B: half of f16's size, and folio maps it as it is. refusal: what it says when the
-        text does not answer; least: the probability from which on folio gives that."""
-        w = gguf.GGUFWriter(path, "llama")
-        w.add_type("adapter")
-        w.add_string("adapter.type", "lora")
-        w.add_float32("adapter.lora.alpha", float(self.rank))
-        w.add_name(name)
-        w.add_string("folio.refusal.text", refusal)
-        w.add_float32("folio.refusal.least", least)
-        for key in self.A:
-            l, n = key.split("_", 1)
-            for side, value in ("a", self.A[key]), ("b", self.B[key] * (self.alpha / self.rank)):
-                value = value.detach().float().cpu().numpy()
-                kind = gguf.GGMLQuantizationType.F16 if value.shape[1] % 32 else gguf.GGMLQuantizationType.Q8_0
-                w.add_tensor(f"blk.{l}.{n}.weight.lora_{side}", gguf.quants.quantize(value, kind), raw_dtype=kind)
-        w.write_header_to_file()
-        w.write_kv_data_to_file()
-        w.write_tensors_to_file()
-        w.close()
+        """alpha / rank is folded into B."""
+        of = lambda key: "blk.{}.{}.weight".format(*key.split("_", 1))
+        write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least)
 
     def load(self, path):
         """Factors of an adapter made before; its alpha is folded into B."""
@@ -111,6 +95,27 @@ class Reader(nn.Module):
             scale = alpha / value.shape[1] / (self.alpha / self.rank) if side == "lora_b" else 1
             with torch.no_grad():
                 into.copy_(value * scale)
+
+
+def write(path, name, factors, rank, refusal, least):
+    """An adapter {map: (A, B)} in Q8_0: half of f16's size, and folio maps it as it is. refusal: what it says when the text
+    does not answer; least: the probability from which on folio gives that."""
+    w = gguf.GGUFWriter(path, "llama")
+    w.add_type("adapter")
+    w.add_string("adapter.type", "lora")
+    w.add_float32("adapter.lora.alpha", float(rank))
+    w.add_name(name)
+    w.add_string("folio.refusal.text", refusal)
+    w.add_float32("folio.refusal.least", least)
+    for key, pair in factors.items():
+        for side, value in zip("ab", pair):
+            value = np.ascontiguousarray(value.detach().float().cpu().numpy())
+            kind = gguf.GGMLQuantizationType.F16 if value.shape[1] % 32 else gguf.GGMLQuantizationType.Q8_0
+            w.add_tensor(f"{key}.lora_{side}", gguf.quants.quantize(value, kind), raw_dtype=kind)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
 
 
 def linear(x, m, scale):

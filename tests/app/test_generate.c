@@ -303,7 +303,7 @@ static void what_is_only_weighed_is_not_watched(void **state)
 		session *s;
 		OK(session_open(&s, e, NULL, STORED, &err));
 		OK(session_eval(s, id, STORED, NULL, NULL, NULL, &err));
-		OK(session_squeeze(&c, s, 1, NULL, &err));
+		OK(session_squeeze(&c, s, 0, 1, NULL, &err));
 		session_close(s);
 		OK(session_open(&s, e, c, WINDOW - STORED, &err));
 		OK(session_watch(s, &head, 1, false, &err));
