@@ -284,13 +284,14 @@ tame "an error message"
 python3 - "$FOLIO_HOME" <<'PYTHON'
 import glob, os, sys
 names = glob.glob(sys.argv[1] + "/**/*.kv", recursive=True)
-name = max(names, key=os.path.getsize)  # of the orchard: the longest document
-with open(name, "r+b") as f:
-    at = os.path.getsize(name) // 2
-    f.seek(at)
-    byte = f.read(1)[0]
-    f.seek(at)
-    f.write(bytes([byte ^ 0x10]))
+largest = max(map(os.path.getsize, names))
+# Of the orchard, the longest document: with the adapter and without, which are equally large.
+for name in (n for n in names if os.path.getsize(n) == largest):
+    with open(name, "r+b") as f:
+        f.seek(largest // 2)
+        byte = f.read(1)[0]
+        f.seek(largest // 2)
+        f.write(bytes([byte ^ 0x10]))
 PYTHON
 expect 6 verify
 expect 6 verify orchard
