@@ -7,25 +7,15 @@ usage: mix.py OUT [--refuse-at P] [--rank R] WEIGHT:ADAPTER.gguf ...
 """
 import argparse
 
-import gguf
-import numpy as np
 import torch
 
 import model as M
 import samples as S
 
 
-def factors(path):
-    """{map: (A, B)}, alpha / rank folded into B."""
-    reader = gguf.GGUFReader(path)
-    alpha = reader.fields["adapter.lora.alpha"].contents()
-    value = {t.name: torch.tensor(gguf.dequantize(t.data, t.tensor_type).astype(np.float64)) for t in reader.tensors}
-    return {n.removesuffix(".lora_a"): (a, value[n[:-1] + "b"] * (alpha / a.shape[0])) for n, a in value.items() if n.endswith(".lora_a")}
-
-
 def mean(parts, rank):
     """(A, B) nearest to the sum of weight * B A, and the shares of its energy kept and in all."""
-    a, b = torch.cat([a for _, a, _ in parts]), torch.cat([w * b for w, _, b in parts], 1)
+    a, b = torch.cat([a.double() for _, a, _ in parts]), torch.cat([w * b.double() for w, _, b in parts], 1)
     qa, ra = torch.linalg.qr(a.T)
     qb, rb = torch.linalg.qr(b)
     u, s, v = torch.linalg.svd(rb @ ra.T)
@@ -40,7 +30,7 @@ def main():
     p.add_argument("--refuse-at", type=float, default=.5)
     p.add_argument("--rank", type=int, default=32)
     o = p.parse_args()
-    parts = [(float(w), factors(path)) for w, path in (x.split(":", 1) for x in o.parts)]
+    parts = [(float(w), M.read(path)) for w, path in (x.split(":", 1) for x in o.parts)]
     mixed, kept, whole = {}, 0, 0
     for name in parts[0][1]:
         a, b, k, e = mean([(w, *f[name]) for w, f in parts], o.rank)

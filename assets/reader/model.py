@@ -85,16 +85,20 @@ class Reader(nn.Module):
         write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least)
 
     def load(self, path):
-        """Factors of an adapter made before; its alpha is folded into B."""
-        reader = gguf.GGUFReader(path)
-        alpha = reader.fields["adapter.lora.alpha"].contents()
-        for t in reader.tensors:
-            blk, l, n, _, side = t.name.split(".")
-            value = torch.tensor(gguf.dequantize(t.data, t.tensor_type).astype(np.float32))
-            into = (self.A if side == "lora_a" else self.B)[f"{l}_{n}"]
-            scale = alpha / value.shape[1] / (self.alpha / self.rank) if side == "lora_b" else 1
-            with torch.no_grad():
-                into.copy_(value * scale)
+        """The factors of an adapter made before."""
+        with torch.no_grad():
+            for name, (a, b) in read(path).items():
+                _, l, n, _ = name.split(".")
+                self.A[f"{l}_{n}"].copy_(a)
+                self.B[f"{l}_{n}"].copy_(b / (self.alpha / self.rank))
+
+
+def read(path):
+    """An adapter's {map: (A, B)}, alpha / rank folded into B."""
+    reader = gguf.GGUFReader(path)
+    alpha = reader.fields["adapter.lora.alpha"].contents()
+    value = {t.name: torch.tensor(gguf.dequantize(t.data, t.tensor_type).astype(np.float32)) for t in reader.tensors}
+    return {n.removesuffix(".lora_a"): (a, value[n[:-1] + "b"] * (alpha / len(a))) for n, a in value.items() if n.endswith(".lora_a")}
 
 
 def write(path, name, factors, rank, refusal, least):

@@ -111,10 +111,10 @@ static int argmax(const float *x, int n)
 static void put_answer(FILE *to, double budget, const json_t *q, const generated *g)
 {
 	const json_t *gold = json_object_get(q, "answers");
-	json_t *line = json_pack("{s:f, s:O, s:o, s:f, s:f, s:f, s:f}", "budget", budget, "q", json_object_get(q, "q"), "said",
+	json_t *line = json_pack("{s:f, s:O, s:o, s:f, s:f, s:f, s:f, s:b}", "budget", budget, "q", json_object_get(q, "q"), "said",
 	                         json_stringn_nocheck(str_text(&g->text), g->text.len), "refusal", g->refusal, "logprob", g->logprob, "f1",
-	                         score_f1(str_text(&g->text), gold), "em", (double)score_exact(str_text(&g->text), gold));
-	json_object_set_new(line, "answerable", json_boolean(json_array_size(gold) > 0));
+	                         score_f1(str_text(&g->text), gold), "em", (double)score_exact(str_text(&g->text), gold),
+	                         "answerable", json_array_size(gold) > 0);
 	json_dumpf(line, to, JSON_COMPACT);
 	fputc('\n', to);
 	fflush(to);
@@ -394,6 +394,12 @@ static int usage(void)
 	return 2;
 }
 
+static int open_output(FILE **out, const char *path, error *err)
+{
+	*out = fopen(path, "w");
+	return *out ? 0 : error_errno(err, ERR_IO, "%s: cannot be written", path);
+}
+
 static int parse(options *o, folio *f, int argc, char **argv, error *err)
 {
 	static const struct option names[] = {
@@ -414,14 +420,8 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		case 'A': status = config_set(&f->cfg, "adapter", optarg, err); break;
 		case 'f': status = config_set(&f->cfg, "focus", optarg, err); break;
 		case 'R': o->refuse_at = strtod(optarg, NULL); break;
-		case 'o':
-			if (!(o->answers = fopen(optarg, "w")))
-				status = error_errno(err, ERR_IO, "%s: cannot be written", optarg);
-			break;
-		case 'r':
-			if (!(o->ranks = fopen(optarg, "w")))
-				status = error_errno(err, ERR_IO, "%s: cannot be written", optarg);
-			break;
+		case 'o': status = open_output(&o->answers, optarg, err); break;
+		case 'r': status = open_output(&o->ranks, optarg, err); break;
 		case 's': status = config_set(&f->cfg, "style", optarg, err); break;
 		case 'b': status = parse_budgets(o, optarg) ? error_set(err, ERR_ARG, "'%s' is no list of budgets", optarg) : 0; break;
 		case 'd': o->docs = atoi(optarg); break;
