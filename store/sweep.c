@@ -127,7 +127,8 @@ static int sweep_file(void *ud, store *s, const char *name, const char *path, co
 {
 	sweep *w = ud;
 	int64_t age = w->now - st->st_mtime;
-	bool young = age >= 0 && age < YOUNG_S, gone = false;
+	/* A file's time may be ahead of the clock's second by a little, a wrong clock by years. */
+	bool young = age > -YOUNG_S && age < YOUNG_S, gone = false;
 	int used;
 
 	switch (kind_of(name)) {

@@ -166,23 +166,25 @@ static void counts_a_shared_file_once(void **state)
 
 /* ---- usage and sweep ---- */
 
-/* A child that holds a half-written context until it is killed. */
+/* A child that holds a half-written context until it is killed, or this process is gone. */
 static pid_t writer(const char *path)
 {
-	int ready[2];
+	int ready[2], alive[2];
 	char c;
 
 	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(alive), 0);
 	pid_t child = fork();
 	if (child == 0) {
 		packed_writer *w;
 		error e;
+		close(alive[1]);
 		if (packed_create(&w, path, HASH_1, &e) || packed_put(w, 1, -1, path, 10, &e) || write(ready[1], "r", 1) != 1)
 			_exit(1);
-		for (;;)
-			pause();
+		_exit(read(alive[0], &c, 1) != 0);
 	}
 	close(ready[1]);
+	close(alive[0]); /* the other end closes with this process */
 	assert_int_equal(read(ready[0], &c, 1), 1);
 	close(ready[0]);
 	return child;
@@ -201,6 +203,10 @@ static void sweeps_what_dead_processes_left(void **state)
 	context_file_make(l->s, "orphan.kv", 50);
 	context_file_age(l->s, "orphan.kv", 3600);
 	context_file_make(l->s, "young.kv", 7);
+	context_file_make(l->s, "just-ahead.kv", 5);
+	context_file_age(l->s, "just-ahead.kv", -2);
+	context_file_make(l->s, "years-ahead.kv", 19);
+	context_file_age(l->s, "years-ahead.kv", -4 * 365 * 24 * 3600);
 	context_file_make(l->s, "left.kv.tmp", 3);
 	context_file_make(l->s, "read.part", 11);
 	context_file_make(l->s, "forgotten.part", 13);
@@ -211,20 +217,22 @@ static void sweeps_what_dead_processes_left(void **state)
 
 	OK(store_get_usage(&u, l->s, &err));
 	assert_int_equal(u.context_bytes, 100);
-	assert_int_equal(u.orphan_bytes, 50 + 7 + 3);
+	assert_int_equal(u.orphan_bytes, 50 + 7 + 5 + 19 + 3);
 	assert_int_equal(u.partial_bytes, 24);
 	assert_int_equal(u.documents, 1);
 	assert_int_equal(u.contexts, 1);
 	assert_true(u.free_bytes > 0);
 
 	OK(store_sweep(l->s, &freed, &err));
-	assert_int_equal(freed, 50 + 3 + 13);
+	assert_int_equal(freed, 50 + 19 + 3 + 13);
 	assert_true(context_file_there(l->s, "used.kv"));
 	assert_true(context_file_there(l->s, "young.kv"));
+	assert_true(context_file_there(l->s, "just-ahead.kv"));
 	assert_true(context_file_there(l->s, "read.part"));
 	assert_true(context_file_there(l->s, "somebody-elses.txt"));
 	assert_true(context_file_there(l->s, "busy.kv.tmp"));
 	assert_false(context_file_there(l->s, "orphan.kv"));
+	assert_false(context_file_there(l->s, "years-ahead.kv"));
 	assert_false(context_file_there(l->s, "left.kv.tmp"));
 	assert_false(context_file_there(l->s, "forgotten.part"));
 
