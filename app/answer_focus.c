@@ -111,7 +111,7 @@ int answer_focused(answer *out, reading *r, const char *question, const tokens *
 	if (!status)
 		status = look_everywhere(&v, r, question, prompt, p, err);
 	double began = clock_s();
-	if (!status && !(status = focus_answer(&g, &used, r->f->eng, r->doc, v.p, r->focus < v.n ? r->focus : v.n, &r->history, prompt, &o,
+	if (!status && !(status = focus_answer(&g, &used, r->f->eng, r->doc, v.p, r->focus < v.n ? r->focus : v.n, &r->history, question, prompt, &o,
 	                                       tell, ud, p, err)) &&
 	    !(status = fill(out, r, &v, &g, used, err)) && !(status = remember(r, question, prompt, &g.id, err))) {
 		out->first_token_ms = 1000 * (began - start + g.first_token_s);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "app/profile.h"
-#include "app/read.h"
 #include "base/mem.h"
 #include "store/search.h"
 
@@ -69,7 +68,19 @@ static int by_place(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int encode(tokens *out, const engine *e, const document *d, const ranked_passage *p, int n, error *err)
+static int encode_text(tokens *out, const engine *e, const char *question, const char *title, const str *text, error *err)
+{
+	text_piece piece[CHAT_PIECES];
+	int n, at;
+
+	if (e->adapter && e->adapter->question_first)
+		n = chat_focused(e->chat, piece, question, title, str_text(text), text->len);
+	else
+		n = chat_document(e->chat, piece, &at, title, str_text(text), text->len);
+	return tokenizer_encode(out, e->tok, piece, n, true, err);
+}
+
+static int encode(tokens *out, const engine *e, const char *question, const document *d, const ranked_passage *p, int n, error *err)
 {
 	document_passage *at = mem_array((size_t)n, sizeof(*at));
 	str text = STR_INIT;
@@ -85,20 +96,20 @@ static int encode(tokens *out, const engine *e, const document *d, const ranked_
 		str_put(&text, d->text + at[i].from, at[i].to - at[i].from);
 	}
 	if (!status && !(status = str_ok(&text, err)))
-		status = read_encode(out, e, d->title, str_text(&text), 0, text.len, err);
+		status = encode_text(out, e, question, d->title, &text, err);
 	str_free(&text);
 	free(at);
 	return status;
 }
 
 /* As many of the first n as fit. */
-static int encode_most(tokens *out, int *used, const engine *e, const document *d, const ranked_passage *p, int n, int most_tokens,
-                       error *err)
+static int encode_most(tokens *out, int *used, const engine *e, const char *question, const document *d, const ranked_passage *p, int n,
+                       int most_tokens, error *err)
 {
 	size_t before = out->len;
 
 	for (*used = n; *used > 0; (*used)--) {
-		int status = encode(out, e, d, p, *used, err);
+		int status = encode(out, e, question, d, p, *used, err);
 		if (status || out->len - before <= (size_t)most_tokens || *used == 1)
 			return status;
 		out->len = before;
@@ -107,13 +118,13 @@ static int encode_most(tokens *out, int *used, const engine *e, const document *
 }
 
 int focus_answer(generated *out, int *used, engine *e, const document *d, const ranked_passage *p, int n, const tokens *history,
-                 const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err)
+                 const char *question, const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err)
 {
 	int window = e->model->p.context, status;
 	tokens all = TOKENS_INIT;
 	session *s = NULL;
 
-	if ((status = encode_most(&all, used, e, d, p, n, window / 2, err)) || (status = tokens_append(&all, history, err)) ||
+	if ((status = encode_most(&all, used, e, question, d, p, n, window / 2, err)) || (status = tokens_append(&all, history, err)) ||
 	    (status = tokens_append(&all, prompt, err)))
 		goto out;
 	if (all.len >= (size_t)window)

@@ -54,6 +54,16 @@ static int read_refusal(adapter *a, const gguf *g, error *err)
 	return 0;
 }
 
+static int read_question_first(adapter *a, const gguf *g, error *err)
+{
+	const gguf_value *v = gguf_find(g, "folio.question.first");
+
+	if (v && (v->type != GGUF_BOOL || *(const uint8_t *)v->data > 1))
+		return error_set(err, ERR_FORMAT, "%s: folio.question.first must be true or false", g->path);
+	a->question_first = v && *(const uint8_t *)v->data;
+	return 0;
+}
+
 /* Every tensor must be a factor of a map that we adapt: one that is passed over
  * would make another model of it. */
 static int check_names(const gguf *g, const model *m, error *err)
@@ -216,7 +226,8 @@ int adapter_open(adapter **out, const char *path, const void *bytes, size_t n, c
 	status = bytes ? gguf_parse(&g, bytes, n, path, err) : gguf_open(&g, path, err);
 	if (!status && bytes && !(g.path = strdup(path)))
 		status = error_nomem(err, "the adapter");
-	if (status || (status = check_kind(&g, m, &alpha, err)) || (status = check_names(&g, m, err)) || (status = read_refusal(a, &g, err)))
+	if (status || (status = check_kind(&g, m, &alpha, err)) || (status = check_names(&g, m, err)) || (status = read_refusal(a, &g, err)) ||
+	    (status = read_question_first(a, &g, err)))
 		goto out;
 	if (!(a->layer = mem_zeroed((size_t)m->p.layers, sizeof(*a->layer)))) {
 		status = error_nomem(err, "the adapter");

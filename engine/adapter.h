@@ -33,6 +33,9 @@ typedef struct {
 	 * keys of our own; "" and 0 without them. */
 	char refusal[96];
 	double refuse_at;
+	/* It was taught to answer from passages that it read with the question before them:
+	 * folio.question.first, another key of our own, true or false. */
+	bool question_first;
 	char fingerprint[HASH_TEXT];
 	void **owned;
 	size_t n_owned, cap;

@@ -12,7 +12,7 @@ static const char *const styles[CHAT_STYLES] = { "phrase", "sentence", "free" };
 
 struct chat {
 	chat_family family;
-	char *document, *question, *again;
+	char *document, *focused, *question, *again;
 	char *instruction[CHAT_STYLES];
 	char fingerprint[HASH_TEXT];
 	bool oom;
@@ -83,6 +83,7 @@ static int keep(void *ud, const char *section, const char *name, const char *val
 				to = &c->instruction[i];
 	} else if (strcmp(section, families[c->family]) == 0)
 		to = strcmp(name, "document") == 0   ? &c->document
+		     : strcmp(name, "focused") == 0  ? &c->focused
 		     : strcmp(name, "question") == 0 ? &c->question
 		     : strcmp(name, "again") == 0    ? &c->again
 		                                     : NULL;
@@ -136,6 +137,8 @@ static int check(const chat *c, error *err)
 			return error_set(err, ERR_FORMAT, "prompts.ini: [instructions] has no '%s'", styles[i]);
 	if (!marks(c->document, "{text}", NULL))
 		return error_set(err, ERR_FORMAT, "prompts.ini: [%s] needs 'document' with {text}", families[c->family]);
+	if (!marks(c->focused, "{text}", "{question}"))
+		return error_set(err, ERR_FORMAT, "prompts.ini: [%s] needs 'focused' with {question} and {text}", families[c->family]);
 	if (!marks(c->question, "{question}", NULL) || !marks(c->again, "{question}", NULL))
 		return error_set(err, ERR_FORMAT, "prompts.ini: [%s] needs 'question' and 'again' with {question}", families[c->family]);
 	return 0;
@@ -168,6 +171,7 @@ void chat_close(chat *c)
 	if (!c)
 		return;
 	free(c->document);
+	free(c->focused);
 	free(c->question);
 	free(c->again);
 	for (int i = 0; i < CHAT_STYLES; i++)
@@ -223,6 +227,15 @@ int chat_document(const chat *c, text_piece piece[CHAT_PIECES], int *text_piece_
 
 	*text_piece_index = 0;
 	return lay_out(piece, text_piece_index, c->document, fill, 2);
+}
+
+int chat_focused(const chat *c, text_piece piece[CHAT_PIECES], const char *question,
+                 const char *title, const char *text, size_t text_len)
+{
+	const filling fill[] = { { "{text}", { text, text_len, false } }, { "{title}", { title, strlen(title), false } },
+	                         { "{question}", { question, strlen(question), false } } };
+
+	return lay_out(piece, NULL, c->focused, fill, 3);
 }
 
 int chat_question(const chat *c, text_piece piece[CHAT_PIECES], str *scratch,

@@ -45,6 +45,11 @@ enum { CHAT_PIECES = 8 };
 int chat_document(const chat *c, text_piece piece[CHAT_PIECES], int *text_piece_index,
                   const char *title, const char *text, size_t text_len);
 
+/* The same for a text that is read for one question only, which stands before it, too:
+ * for an adapter with question_first. question must outlive the pieces as well. */
+int chat_focused(const chat *c, text_piece piece[CHAT_PIECES], const char *question,
+                 const char *title, const char *text, size_t text_len);
+
 /* What follows for a question. first: the first question after the document;
  * otherwise a later turn, which also closes the answer before it. words points to
  * memory owned by scratch. Encode with whole = false. */

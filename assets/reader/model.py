@@ -79,10 +79,10 @@ class Reader(nn.Module):
     def logits(self, hidden):
         return F.linear(hidden, self.w.get("output.weight", self.w["token_embd.weight"])).float()
 
-    def save(self, path, name, refusal, least):
+    def save(self, path, name, refusal, least, first):
         """alpha / rank is folded into B."""
         of = lambda key: "blk.{}.{}.weight".format(*key.split("_", 1))
-        write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least)
+        write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least, first)
 
     def load(self, path):
         """The factors of an adapter made before."""
@@ -101,9 +101,10 @@ def read(path):
     return {n.removesuffix(".lora_a"): (a, value[n[:-1] + "b"] * (alpha / len(a))) for n, a in value.items() if n.endswith(".lora_a")}
 
 
-def write(path, name, factors, rank, refusal, least):
+def write(path, name, factors, rank, refusal, least, first):
     """An adapter {map: (A, B)} in Q8_0: half of f16's size, and folio maps it as it is. refusal: what it says when the text
-    does not answer; least: the probability from which on folio gives that."""
+    does not answer; least: the probability from which on folio gives that; first: whether folio shall read passages with the
+    question before them."""
     w = gguf.GGUFWriter(path, "llama")
     w.add_type("adapter")
     w.add_string("adapter.type", "lora")
@@ -111,6 +112,7 @@ def write(path, name, factors, rank, refusal, least):
     w.add_name(name)
     w.add_string("folio.refusal.text", refusal)
     w.add_float32("folio.refusal.least", least)
+    w.add_bool("folio.question.first", first)
     for key, pair in factors.items():
         for side, value in zip("ab", pair):
             value = np.ascontiguousarray(value.detach().float().cpu().numpy())

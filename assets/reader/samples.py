@@ -22,7 +22,7 @@ class Words:
         ini = configparser.ConfigParser(interpolation=None, comment_prefixes=(";",), inline_comment_prefixes=None)
         ini.read(path, encoding="utf-8")
         get = lambda section, key: ini[section][key].replace("\n", "").replace("\\n", "\n")
-        self.document, self.question, self.again = (get(family, k) for k in ("document", "question", "again"))
+        self.document, self.focused, self.question, self.again = (get(family, k) for k in ("document", "focused", "question", "again"))
         self.style = {k: get("instructions", k) for k in ("phrase", "sentence", "free")}
 
     def ask(self, q, style, first=True):
@@ -67,10 +67,11 @@ def kind(text):
 
 
 class Sampler:
-    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35):
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35, first=0):
         """near: how often, of articles with questions, a sample is made of passages and not of a long run; traps: questions
-        without an answer that were written for the text, to one that has an answer."""
-        self.rng, self.encode, self.words, self.near, self.traps = random.Random(seed), encode, words, near, traps
+        without an answer that were written for the text, to one that has an answer; first: how often of articles with
+        questions it is made as focus reads passages, the question before them, too."""
+        self.rng, self.encode, self.words, self.near, self.traps, self.first = random.Random(seed), encode, words, near, traps, first
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
         self.docs, self.weight = docs, self.weights(docs)
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
@@ -103,8 +104,8 @@ class Sampler:
             total += size[i]
         return chosen
 
-    def passages(self, d):
-        """What a search brings: a question's paragraph and others that share its words, one to six."""
+    def passages(self, d, others=(0, 1, 2, 2, 3, 3, 4, 5), most=1500):
+        """What a search brings: a question's paragraph and others that share its words, in most tokens."""
         q = self.rng.choice(self.docs[d][2])
         bag = set(w.lower() for w in WORD.findall(q["q"]))
         rare = {w: math.log(len(self.bags[d]) / (1 + sum(w in b for b in self.bags[d])) + 1) for w in bag}
@@ -113,8 +114,8 @@ class Sampler:
         chosen, total = {q["para"]}, self.length[d][q["para"]]
         if self.rng.random() < .08:
             chosen, total = set(), 0
-        for i in near[:self.rng.choice([0, 1, 2, 2, 3, 3, 4, 5])]:
-            if total + self.length[d][i] <= 1500:
+        for i in near[:self.rng.choice(others)]:
+            if total + self.length[d][i] <= most:
                 chosen.add(i)
                 total += self.length[d][i]
         order = sorted(chosen) or near[:1]
@@ -268,12 +269,13 @@ class Sampler:
 
     # ---- tokens ----
 
-    def document(self, title, texts):
-        """Token ids, and of each text the range of them that it lies in."""
-        head = self.words.document.split("{text}")[0].replace("{title}", title)
+    def document(self, title, texts, first=()):
+        """Token ids, and of each text the range of them that it lies in. first: the questions that stand before them."""
+        head, tail = (self.words.focused if first else self.words.document).split("{text}")
+        head = head.replace("{title}", title).replace("{question}", " ".join(first))
         gap = "\n\n" if self.rng.random() < .3 else "\n"
         # Stored contexts end with the words after {text}, encoded with the text.
-        ids, starts = self.encode(head + gap.join(texts) + self.words.document.split("{text}")[1], where=True)
+        ids, starts = self.encode(head + gap.join(texts) + tail, where=True)
         spans, at = [], len(head)
         for t in texts:
             spans.append((bisect.bisect_left(starts, at), bisect.bisect_left(starts, at + len(t))))
@@ -287,7 +289,11 @@ class Sampler:
         title, paras, questions = self.docs[d]
         if self.rng.random() < .5:
             title = title.replace("_", " ")
-        chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
+        first = questions and self.rng.random() < self.first
+        if first:
+            chosen = self.passages(d, (0, 0, 0, 1, 1, 2, 2, 3), 700)
+        else:
+            chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
         texts = [paras[i] for i in chosen]
         if questions and self.rng.random() < .65:
             texts, questions = self.rename(d, texts, questions)
@@ -297,7 +303,9 @@ class Sampler:
         chains = self.pairs(questions, chosen, texts, gone)
         if not chains:
             return self.sample()
-        ids, spans = self.document(title, texts)
+        if first:
+            chains = chains[:self.rng.choice((1, 1, 1, 2, 2, 3, 4, 5, 6))]
+        ids, spans = self.document(title, texts, [c[-1][0] for c in chains] if first else ())
         doc = len(ids)
         out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
         for i, chain in enumerate(chains):
@@ -311,8 +319,10 @@ class Sampler:
                 n, half = len(asked) + len(said), len(asked) // 2
                 before = len(asked) - 1
                 # The first token decides whether there is an answer: it counts in full, the others by the answer's length.
-                looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 else -1] * (n - half - 1) + [-1]
-                for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + said + [-1],
+                looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 and not first else -1] * (n - half - 1) + [-1]
+                # An earlier turn was answered when another question stood first.
+                want = [-1] * len(said) if first and turn < len(chain) - 1 else said
+                for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + want + [-1],
                                                 [0.0] * before + [1.0] + [len(said) ** -.5] * (len(said) - 1) + [0.0], looks(0), looks(1))):
                     column += values
                 at += n

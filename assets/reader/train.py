@@ -8,7 +8,7 @@ needs: torch numpy gguf tokenizers
 usage: train.py --model M.gguf --data a_dev.jsonl,b_dev.jsonl --minutes 20 --out reader.gguf [--resume state.pt]
 On a GPU a step takes 16 K tokens; on a CPU give --room 3000 --longest 1200 and hours.
 """
-import argparse, json, math, multiprocessing as mp, random, time
+import argparse, json, math, multiprocessing as mp, random, shutil, time
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ def make(o, docs, seed, out):
     import gguf
     torch.set_num_threads(1)
     encode = encoder(gguf.GGUFReader(o.model))
-    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, near=o.near, traps=o.traps)
+    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, near=o.near, traps=o.traps, first=o.first)
     while True:
         columns = S.pack(sampler, o.room)
         out.put([np.array(c, dtype=np.float32 if t == torch.float32 else np.int64) for c, t in zip(columns, TYPES)])
@@ -77,7 +77,8 @@ class Trainer:
     def __init__(self, o):
         self.o = o
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.m = M.Reader(o.model, o.rank, self.device, torch.bfloat16 if self.device == "cuda" else torch.float32)
+        half = self.device == "cuda" or torch.cpu._is_avx512_bf16_supported()
+        self.m = M.Reader(o.model, o.rank, self.device, torch.bfloat16 if half else torch.float32)
         if o.start:
             self.m.load(o.start)
         self.opt = torch.optim.AdamW(self.m.parameters(), lr=o.lr, betas=(.9, .98), weight_decay=o.decay, fused=self.device == "cuda")
@@ -85,6 +86,7 @@ class Trainer:
         self.attend = M.attend_plain
         if self.device == "cuda":
             self.attend = M.Blocks()
+        if self.device == "cuda" or shutil.which("g++"):
             self.m.before, self.m.after = (torch.compile(f, dynamic=False) for f in (M.before, M.after))
         if o.resume and Path(o.resume).exists():
             state = torch.load(o.resume, map_location=self.device)
@@ -96,7 +98,7 @@ class Trainer:
         torch.save({"model": self.m.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": self.spent},
                    self.o.state + ".tmp")
         Path(self.o.state + ".tmp").rename(self.o.state)
-        self.m.save(self.o.out, "folio reader", S.REFUSAL, self.o.refuse_at)
+        self.m.save(self.o.out, "folio reader", S.REFUSAL, self.o.refuse_at, self.o.first > 0)
 
     def batch(self, columns):
         return [torch.tensor(c).to(self.device, t) for c, t in zip(columns, TYPES)]
@@ -211,6 +213,8 @@ def arguments():
     a("--near", type=float, default=.4, help="share of samples that are passages, not long runs")
     a("--traps", type=float, default=.35, help="questions written to have no answer, to one that has an answer")
     a("--refuse-at", type=float, default=.5, help="probability of the refusal from which on folio gives it; choose it on held-out questions")
+    a("--first", type=float, default=.3, help="share of samples that are passages read with the question before them, as focus does")
+    a("--plain-room", type=int, default=0, help="tokens of plain text a step that has some; 0: room")
     a("--seed", type=int, default=0)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
     a("--workers", type=int, default=max(1, mp.cpu_count() - 2))
@@ -235,9 +239,9 @@ def main():
     for i in range(o.workers):
         mp.get_context("fork").Process(target=make, args=(o, docs, 1000 * t.step + 100 * o.seed + i, queue), daemon=True).start()
     test = {}
-    for name, near in ("passages", 1), ("long runs", 0):
+    for name, near, first in ("question first", 1, 1), ("passages", 1, 0), ("long runs", 0, 0):
         if held:
-            sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest, near=near)
+            sampler = S.Sampler(held, encode, S.Words(o.prompts), 5, o.longest, near=near, traps=1 if first else o.traps, first=first)
             test[name] = [S.pack(sampler, o.room) for _ in range(4 if near else 12)]
     losses, drifts, aways, last, waited, first = [], [], [], time.time(), 0.0, t.step
     print(f"{len(docs)} articles, {len(held)} held out, {len(plain)} plain texts; ready after {time.time() - began:.0f} s", flush=True)
@@ -253,7 +257,7 @@ def main():
         aways.append(away.detach())
         losses.append(loss.detach())
         if o.keep_weight and t.step % o.keep_every == 0:
-            far = t.drift(cut(plain, o.room, rng))
+            far = t.drift(cut(plain, o.plain_room or o.room, rng))
             (far * o.keep_weight).backward()
             drifts.append(far.detach())
         nn.utils.clip_grad_norm_(t.m.parameters(), 1.0)

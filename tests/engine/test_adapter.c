@@ -31,6 +31,7 @@ typedef struct {
 	float value;
 	const char *refusal; /* folio.refusal.text */
 	const char *least;   /* folio.refusal.least, a number in words */
+	const char *first;   /* folio.question.first: "true", "false", "half" a boolean, or some text */
 } fault;
 
 static float factor(int i, int salt)
@@ -63,6 +64,10 @@ static void adapter_bytes(str *out, const fault *w)
 		tiny_text(&t, "folio.refusal.text", w->refusal);
 	if (w->least)
 		tiny_f32(&t, "folio.refusal.least", strtof(w->least, NULL));
+	if (w->first && (strcmp(w->first, "true") == 0 || strcmp(w->first, "false") == 0 || strcmp(w->first, "half") == 0))
+		tiny_bool(&t, "folio.question.first", w->first[0] == 'h' ? 2 : w->first[0] == 't');
+	else if (w->first)
+		tiny_text(&t, "folio.question.first", w->first);
 	for (size_t i = 0; i < sizeof(adapted) / sizeof(*adapted); i++) {
 		const shape *s = &adapted[i];
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_a", s->map);
@@ -192,15 +197,43 @@ static model *tiny_model(const char *folder)
 	return m;
 }
 
-static int open_with(adapter **a, const char *refusal, const char *least, const model *m, error *err)
+static int open_made(adapter **a, const fault *w, const model *m, error *err)
 {
 	str file = STR_INIT;
 	int status;
 
-	adapter_bytes(&file, &(fault){ .refusal = refusal, .least = least });
+	adapter_bytes(&file, w);
 	status = adapter_open(a, "the adapter", file.data, file.len, m, err);
 	str_free(&file);
 	return status;
+}
+
+static int open_with(adapter **a, const char *refusal, const char *least, const model *m, error *err)
+{
+	return open_made(a, &(fault){ .refusal = refusal, .least = least }, m, err);
+}
+
+static void whether_the_question_comes_first_is_read(void **state)
+{
+	static const char *const said[] = { NULL, "false", "true" }, *const wrong[] = { "half", "yes" };
+	const char *folder = test_folder();
+	error err = { 0 };
+	model *m = tiny_model(folder);
+	adapter *a;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		OK(open_made(&a, &(fault){ .first = said[i] }, m, &err));
+		assert_int_equal(a->question_first, i == 2);
+		adapter_close(a);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(open_made(&a, &(fault){ .first = wrong[i] }, m, &err), ERR_FORMAT);
+		assert_null(a);
+		assert_non_null(strstr(err.msg, "the adapter: folio.question.first"));
+	}
+	model_close(m);
+	test_remove(folder);
 }
 
 static void a_refusal_is_read(void **state)
@@ -300,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_adapter_equals_merged_weights),
 		cmocka_unit_test(a_refusal_is_read),
+		cmocka_unit_test(whether_the_question_comes_first_is_read),
 		cmocka_unit_test(wrong_adapters_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,14 @@ static void the_default_layout_is_exact(void **state)
 	for (int i = 0; i < n; i++) /* only our own words may hold special tokens */
 		assert_int_equal(piece[i].markup, piece[i].text[0] == '<' || piece[i].text[0] == '\n');
 
+	n = chat_focused(c, piece, "Who {text}?", "T", "body {question}", 15);
+	join(&all, piece, n);
+	assert_string_equal(str_text(&all),
+	                    "<|im_start|>system\nYou answer questions about a document. Use only the document.<|im_end|>\n"
+	                    "<|im_start|>user\nQuestion: Who {text}?\n\nDocument: T\n\nbody {question}\n\n");
+	for (int i = 0; i < n; i++)
+		assert_int_equal(piece[i].markup, piece[i].text[0] == '<' || piece[i].text[0] == '\n');
+
 	n = chat_question(c, piece, &scratch, "Who <|im_end|>?", CHAT_PHRASE, true);
 	join(&all, piece, n);
 	assert_string_equal(str_text(&all), "Question: Who <|im_end|>?\nAnswer with a short phrase from the document.<|im_end|>\n"
@@ -99,6 +107,10 @@ static void every_family_holds_what_is_put_in(void **state)
 		join(&all, piece, n);
 		assert_non_null(strstr(str_text(&all), "the title"));
 		assert_non_null(strstr(str_text(&all), "the text"));
+		join(&all, piece, chat_focused(c, piece, "the question", "the title", "the text", 8));
+		const char *asked = strstr(str_text(&all), "the question"), *told = strstr(str_text(&all), "the text");
+		assert_true(asked && told && asked < told && strstr(str_text(&all), "the title"));
+		assert_null(strchr(str_text(&all), '{'));
 		for (int first = 0; first < 2; first++)
 			for (int style = 0; style < CHAT_STYLES; style++) {
 				join(&all, piece, chat_question(c, piece, &scratch, "the question", (chat_style)style, first));
@@ -123,7 +135,10 @@ static void broken_words_are_named(void **state)
 		{ "", "[instructions]" },
 		{ "[instructions]\nphrase = a\nsentence = b\n", "free" },
 		{ "[instructions]\nphrase = a\nsentence = b\nfree = c\n[plain]\nquestion = {question}\nagain = {question}\n", "document" },
-		{ "[instructions]\nphrase = a\nsentence = b\nfree = c\n[plain]\ndocument = {text}\nquestion = ?\nagain = {question}\n", "question" },
+		{ "[instructions]\nphrase = a\nsentence = b\nfree = c\n[plain]\ndocument = {text}\nquestion = {question}\nagain = {question}\n"
+		  "focused = {text}\n", "focused" },
+		{ "[instructions]\nphrase = a\nsentence = b\nfree = c\n[plain]\ndocument = {text}\nfocused = {text} {question}\nquestion = ?\n"
+		  "again = {question}\n", "'question'" },
 		{ "[instructions\n", "line 1" },
 	};
 	error err = { 0 };

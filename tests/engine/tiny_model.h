@@ -37,6 +37,14 @@ static inline void tiny_f32(tiny *t, const char *key, float v)
 	t->n_values++;
 }
 
+/* A boolean; anything but 0 and 1 is none. */
+static inline void tiny_bool(tiny *t, const char *key, int v)
+{
+	put_key(&t->values, key, GGUF_BOOL);
+	str_putc(&t->values, (char)v);
+	t->n_values++;
+}
+
 /* F32 [out, in] with small values of its own. */
 static inline void tiny_tensor(tiny *t, const char *name, int out, int in)
 {

@@ -51,7 +51,7 @@ int eval_focused(generated *g, ranked_passage **p, int *n, session *s, const art
 			fprintf(a->o->ranks, "%s[%zu, %.6f]", i ? ", " : "", (*p)[i].at.from, (*p)[i].mass);
 		fprintf(a->o->ranks, "], ");
 	}
-	status = focus_answer(g, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, &(tokens){ 0 }, prompt, &go, NULL, NULL, NULL, err);
+	status = focus_answer(g, &used, a->e, a->doc, *p, a->focus < *n ? a->focus : *n, &(tokens){ 0 }, question, prompt, &go, NULL, NULL, NULL, err);
 	if (!status)
 		focus_prefer_holders(*p, used, a->doc, str_text(&g->text));
 	return status;
