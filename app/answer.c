@@ -106,7 +106,7 @@ int reading_open(reading **out, folio *f, const document_row *doc, error *err)
 	r->f = f;
 	if ((status = copy_row(&r->row, doc, err)) || (status = open_document(r, err)) ||
 	    (status = open_parts(r, err)) ||
-	    (status = sources_heads(&r->head, &r->heads, f->eng, f->model.profile_json, err))) {
+	    (status = sources_heads(&r->head, &r->heads, &r->leads, f->eng, f->model.profile_json, err))) {
 		reading_close(r);
 		return status;
 	}
@@ -167,14 +167,19 @@ static int ask_part(reply *y, reading *r, int i, const tokens *prompt, answer_te
 	const config *cfg = &r->f->cfg;
 	part *pt = &r->part[i];
 	generate_options o = { cfg->style, cfg->answer_tokens, cfg->sampler, 0 };
-	int status;
+	double begin = clock_s();
+	int status = answer_part_session(pt, r, err);
 
-	if ((status = answer_part_session(pt, r, err)) ||
-	    (status = session_watch(pt->s, r->head, r->heads, false, err)))
+	if (status)
 		return status;
 	session_stats_reset(pt->s);
-	if ((status = generate(&y->g, pt->s, r->f->eng, prompt, &o, tell, ud, p, err)))
+	if (r->leads && (status = focus_lead(pt->s, r->doc, pt->from, pt->to, pt->place, r->head, r->heads, prompt, p, err)))
 		return status;
+	double led = clock_s() - begin;
+	if ((status = session_watch(pt->s, r->head, r->heads, false, err)) ||
+	    (status = generate(&y->g, pt->s, r->f->eng, prompt, &o, tell, ud, p, err)))
+		return status;
+	y->g.first_token_s += led;
 	y->stats = session_get_stats(pt->s);
 	return sources_rank(&y->passage, &y->passages, r->doc, pt->from, pt->to, i, session_watched(pt->s), pt->place,
 	                    pt->ctx->tokens, err);

@@ -25,6 +25,7 @@ struct reading {
 	part *part;
 	head_ref *head;
 	int heads;
+	bool leads;            /* these heads were measured: they may lead the others */
 	int focus;             /* passages to answer from; 0: from the whole document */
 	int turns;             /* in the live conversation */
 	tokens history;        /* with focus: its tokens; the sections' sessions hold a beginning of them */

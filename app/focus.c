@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/profile.h"
+#include "app/read.h"
 #include "base/mem.h"
 #include "store/search.h"
 
@@ -13,6 +14,8 @@
 /* How much more a passage counts as a source when the answer's very words stand in it:
  * often they do by chance, in a name. */
 #define HOLDER 3
+/* Passages that all heads are led to at a budget below 1. */
+#define LED 3
 
 static int take_number(json_t *n)
 {
@@ -134,6 +137,38 @@ int focus_answer(generated *out, int *used, engine *e, const document *d, const 
 out:
 	session_close(s);
 	tokens_free(&all);
+	return status;
+}
+
+static void want_tokens(uint8_t *want, const uint32_t *place, int held, const ranked_passage *p, int n)
+{
+	for (int i = 0; i < n; i++)
+		for (int t = 0; t < held; t++)
+			want[t] |= place[t] != READ_NOT_TEXT && place[t] >= p[i].at.from && place[t] < p[i].at.to;
+}
+
+int focus_lead(session *s, const document *d, size_t from, size_t to, const uint32_t *place, const head_ref *head, int heads,
+               const tokens *prompt, const progress *pr, error *err)
+{
+	progress quiet = { .stop = pr ? pr->stop : NULL };
+	int held = session_context_tokens(s), live = session_live_tokens(s), n = 0, status;
+	uint8_t *want = NULL;
+	ranked_passage *p = NULL;
+
+	if ((status = session_favour(s, NULL, err)) || session_unled(s))
+		return status;
+	if (!(want = mem_zeroed((size_t)held, sizeof(*want))))
+		return error_nomem(err, "the passages to look at");
+	if ((status = session_watch(s, head, heads, false, err)) ||
+	    (status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, &quiet, err)) ||
+	    (status = sources_rank(&p, &n, d, from, to, 0, session_watched(s), place, held, err)))
+		goto out;
+	want_tokens(want, place, held, p, n < LED ? n : LED);
+	status = session_favour(s, want, err);
+out:
+	session_rewind(s, live);
+	free(want);
+	free(p);
 	return status;
 }
 

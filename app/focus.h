@@ -29,6 +29,14 @@ int focus_rank(ranked_passage *p, int n, const document *d, const char *question
 int focus_answer(generated *out, int *used, engine *e, const document *d, const ranked_passage *p, int n, const tokens *history,
                  const char *question, const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err);
 
+/* Before the whole of a stored context answers at a budget below 1: let it look at the
+ * question once, and lead all heads to the passages that the retrieval heads, head[heads],
+ * looked at most (session_favour). prompt is evaluated and taken back; the session stands
+ * as before. from, to: bytes of d that the context holds; place: of each of its tokens.
+ * Reading everything there is nothing to lead. */
+int focus_lead(session *s, const document *d, size_t from, size_t to, const uint32_t *place, const head_ref *head, int heads,
+               const tokens *prompt, const progress *pr, error *err);
+
 /* Order the first n as sources: those that hold the answer's very words count for more. */
 void focus_prefer_holders(ranked_passage *p, int n, const document *d, const char *said);
 

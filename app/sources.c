@@ -28,14 +28,16 @@ static int take_heads(head_ref **heads, int *n, json_t *list, const engine *e)
 	return *n;
 }
 
-int sources_heads(head_ref **heads, int *n, const engine *e, const char *profile_json, error *err)
+int sources_heads(head_ref **heads, int *n, bool *measured, const engine *e, const char *profile_json, error *err)
 {
 	const model_params *p = &e->model->p;
 
+	*measured = true;
 	if (take_heads(heads, n, profile_own(profile_json, "retrieval_heads"), e) ||
 	    take_heads(heads, n, profile_shipped(e->model->fingerprint, "retrieval_heads"), e))
 		return 0;
 
+	*measured = false;
 	int lo = p->layers / 2, hi = (p->layers * 5 + 5) / 6;
 	*heads = mem_array((size_t)(hi - lo) * (size_t)p->heads, sizeof(**heads));
 	if (!*heads)

@@ -9,8 +9,8 @@
  * heads"; Wu et al. 2024). Taken from the model's profile in the library, else from
  * assets/profiles.json by the model's fingerprint, else all heads of the layers
  * between half and five sixths of the depth, where such heads lie in the models
- * measured. *heads is malloc'ed. */
-int sources_heads(head_ref **heads, int *n, const engine *e, const char *profile_json, error *err);
+ * measured: then *measured is false. *heads is malloc'ed. */
+int sources_heads(head_ref **heads, int *n, bool *measured, const engine *e, const char *profile_json, error *err);
 
 /* A passage and the part of the watched attention on it. */
 typedef struct {

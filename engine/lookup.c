@@ -103,7 +103,7 @@ static int choose_level1(int *kept, workspace *ws, const context *c, const conte
 
 /* Score and rank the level-2 clusters inside the kept level-1 ones: *n of order2. */
 static int rank_level2(int *n, workspace *ws, int kept, const context *c, const context_head *h, const float *q,
-                       int rows, float scale, error *err)
+                       int rows, float scale, const float *favour, error *err)
 {
 	int total = 0, at = 0;
 
@@ -125,7 +125,7 @@ static int rank_level2(int *n, workspace *ws, int kept, const context *c, const 
 	if (!cpu_shares(ws->s, ws->score, ws->size, total, rows, scale))
 		return not_finite(err);
 	for (int i = 0; i < total; i++)
-		ws->order2[i].s = ws->s[i];
+		ws->order2[i].s = favour ? ws->s[i] * favour[ws->order2[i].i] : ws->s[i];
 	ranked_sort(ws->order2, (size_t)total, ws->other);
 	*n = total;
 	return 0;
@@ -176,7 +176,7 @@ int lookup_select(key_range *out, lookup_result *r, int *cluster, int *clusters,
 	workspace ws = lay_out(scratch, c, rows);
 	int kept = 0, n = 0, status;
 	if ((status = choose_level1(&kept, &ws, c, h, q, rows, scale, rule, err)) ||
-	    (status = rank_level2(&n, &ws, kept, c, h, q, rows, scale, err)))
+	    (status = rank_level2(&n, &ws, kept, c, h, q, rows, scale, rule->by_threshold ? NULL : rule->favour, err)))
 		return status;
 	r->centroids = c->k1 + n;
 

@@ -8,7 +8,8 @@
  *
  * averaged over the rows of the block, estimates the attention that one key of
  * cluster i receives. Clusters are taken in falling S until the head's share of
- * the keys is met, or while S > T in threshold mode. */
+ * the keys is met, or while S > T in threshold mode. The order may be led: S counts
+ * favour[i] times as much. */
 
 #ifndef ENGINE_LOOKUP_H
 #define ENGINE_LOOKUP_H
@@ -20,6 +21,7 @@ typedef struct {
 	float share;     /* of the body's keys; 0: the head reads nothing of the body; >= 1: all of it */
 	float threshold; /* T; used instead of share when by_threshold */
 	bool by_threshold;
+	const float *favour; /* [k2] factors on S, not negative and finite, or NULL; without by_threshold only */
 } lookup_rule;
 
 typedef struct {

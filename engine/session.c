@@ -103,6 +103,7 @@ void session_close(session *s)
 	free(s->chunk);
 	free(s->id);
 	free(s->rule);
+	free(s->favour);
 	free(s->watch.mass);
 	free(s->seen.q);
 	free(s->seen.norm);
@@ -111,13 +112,49 @@ void session_close(session *s)
 	free(s);
 }
 
+/* Every head's rule knows its part of s->favour. */
+static void point_rules(session *s)
+{
+	for (int h = 0; s->ctx && h < s->ctx->layers * s->ctx->kv_heads; h++)
+		s->rule[h].favour = s->favour ? s->favour + (size_t)h * (size_t)s->ctx->k2 : NULL;
+}
+
 int session_set_budget(session *s, double budget, calibration c, error *err)
 {
 	if (!(budget > 0.0 && budget <= 1.0))
 		return error_set(err, ERR_ARG, "a KV budget lies above 0 and goes up to 1, for instance 1/8; it cannot be %g", budget);
 	s->budget = budget;
 	s->calib = c;
-	return s->ctx ? plan_budget(s->rule, s->ctx, budget, c, err) : 0;
+	int status = s->ctx ? plan_budget(s->rule, s->ctx, budget, c, err) : 0;
+	if (!status)
+		point_rules(s);
+	return status;
+}
+
+bool session_unled(const session *s)
+{
+	return !s->ctx || !s->ctx->body || s->budget >= 1 || s->calib == CALIBRATION_THRESHOLD;
+}
+
+int session_favour(session *s, const uint8_t *want, error *err)
+{
+	const context *c = s->ctx;
+	size_t heads = c && c->body ? (size_t)(c->layers * c->kv_heads) : 0;
+
+	free(s->favour);
+	s->favour = NULL;
+	if (want && heads && !(s->favour = mem_array(heads * (size_t)c->k2, sizeof(*s->favour))))
+		return error_nomem(err, "the passages to look at");
+	for (size_t h = 0; h < heads && want; h++)
+		for (int i = 0; i < c->k2; i++) {
+			uint32_t from = c->head[h].range2[i], to = c->head[h].range2[i + 1];
+			int wanted = 0;
+			for (uint32_t slot = from; slot < to; slot++)
+				wanted += want[c->head[h].position[slot]] != 0;
+			s->favour[h * (size_t)c->k2 + (size_t)i] = 1 + SESSION_FAVOUR * (float)wanted / (float)(to - from);
+		}
+	point_rules(s);
+	return 0;
 }
 
 int session_use_f32(session *s, error *err)

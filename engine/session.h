@@ -28,6 +28,16 @@ void session_close(session *s); /* NULL is fine */
  * with the next token. */
 int session_set_budget(session *s, double budget, calibration c, error *err);
 
+/* No choice is led: the budget is 1, the paper's threshold holds, or nothing is stored. */
+bool session_unled(const session *s);
+
+/* Lead the heads' choice of clusters to some of the context's tokens: want is [context
+ * tokens], 0 or 1; a cluster whose keys are wanted to a part f counts 1 + SESSION_FAVOUR f
+ * times the attention that it is estimated to get. The budget stays what it is. Until the
+ * next call; NULL: all clusters alike. Without effect at budget 1 and by threshold. */
+enum { SESSION_FAVOUR = 20 };
+int session_favour(session *s, const uint8_t *want, error *err);
+
 /* Keep the keys and values of live tokens in f32 instead of f16, twice the memory: for
  * holding the engine against references. Before the first token, without a stored
  * context; such a session can be evaluated and rewound, nothing else. */

@@ -66,6 +66,7 @@ struct session {
 	double budget;
 	calibration calib;
 	lookup_rule *rule;  /* [layers, kv_heads] of the stored context */
+	float *favour;      /* [layers, kv_heads, k2], or NULL */
 	block b;
 	attend_memory *am;
 	seen_queries seen;

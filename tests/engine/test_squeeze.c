@@ -135,6 +135,79 @@ static void questions_are_no_part_of_the_context(void **unused)
 	engine_close(e);
 }
 
+/* Of the wanted tokens, how many one step reads in how many heads; the logits and the budget read. */
+static int wanted_read(float *logits, double *read, session *s, int token, const uint8_t *want, const head_ref *head, int heads)
+{
+	int live = session_live_tokens(s), n = 0, held = session_context_tokens(s);
+	error err;
+
+	OK(session_watch(s, head, heads, true, &err));
+	session_stats_reset(s);
+	OK(session_eval(s, &token, 1, logits, NULL, NULL, &err));
+	for (int i = 0; i < heads * held; i++)
+		n += want[i % held] && session_watched(s)[i] > 0;
+	*read = session_get_stats(s).budget_read;
+	session_rewind(s, live);
+	return n;
+}
+
+static void heads_are_led_to_tokens(void **unused)
+{
+	(void)unused;
+	NEED(test_data("models/stories15M"), "models/stories15M");
+	enum { N = 600, FROM = 150, TO = 190 };
+	engine *e = open_engine(test_data("models/stories15M"), 2);
+	const model_params *m = &e->model->p;
+	tokens t = encode_book(e, N + 1);
+	size_t vocab = (size_t)m->vocab;
+	float *alone = mem_array(vocab, sizeof(float)), *led = mem_array(vocab, sizeof(float));
+	head_ref *head = mem_array((size_t)(m->layers * m->heads), sizeof(*head));
+	uint8_t *want = mem_zeroed(N, 1);
+	session *s, *q;
+	context *c;
+	double read, read_led;
+	error err;
+
+	for (int i = 0; i < m->layers * m->heads; i++)
+		head[i] = (head_ref){ i / m->heads, i % m->heads };
+	memset(want + FROM, 1, TO - FROM);
+	OK(session_open(&s, e, NULL, N, &err));
+	OK(session_eval(s, t.id, N, NULL, NULL, NULL, &err));
+	OK(session_squeeze(&c, s, 0, 7, NULL, &err));
+	OK(session_open(&q, e, c, 8, &err));
+	assert_true(session_unled(s) && session_unled(q)); /* nothing stored; all is read */
+	OK(session_set_budget(q, 0.2, CALIBRATION_ERROR, &err));
+	assert_false(session_unled(q));
+	int without = wanted_read(alone, &read, q, t.id[N], want, head, m->layers * m->heads);
+	OK(session_favour(q, want, &err));
+	int with = wanted_read(led, &read_led, q, t.id[N], want, head, m->layers * m->heads);
+	assert_true(with > 2 * without);
+	assert_true(fabs(read_led - read) < 0.02);
+	assert_memory_not_equal(led, alone, vocab * sizeof(float));
+	/* It outlasts a change of the budget, ... */
+	OK(session_set_budget(q, 0.3, CALIBRATION_ERROR, &err));
+	OK(session_set_budget(q, 0.2, CALIBRATION_ERROR, &err));
+	assert_int_equal(wanted_read(led, &read_led, q, t.id[N], want, head, m->layers * m->heads), with);
+	/* leads nobody where all is read or the paper's threshold says what is, ... */
+	for (int i = 0; i < 2; i++) {
+		OK(session_set_budget(q, i ? 0.2 : 1, i ? CALIBRATION_THRESHOLD : CALIBRATION_ERROR, &err));
+		assert_true(session_unled(q));
+		OK(session_favour(q, want, &err));
+		wanted_read(led, &read_led, q, t.id[N], want, head, m->layers * m->heads);
+		OK(session_favour(q, NULL, &err));
+		wanted_read(alone, &read, q, t.id[N], want, head, m->layers * m->heads);
+		assert_memory_equal(led, alone, vocab * sizeof(float));
+	}
+	/* and is over when it is taken back. */
+	OK(session_set_budget(q, 0.2, CALIBRATION_ERROR, &err));
+	assert_int_equal(wanted_read(led, &read_led, q, t.id[N], want, head, m->layers * m->heads), without);
+	session_close(q), session_close(s);
+	context_free(c);
+	tokens_free(&t);
+	free(alone), free(led), free(head), free(want);
+	engine_close(e);
+}
+
 static void a_failed_squeeze_leaves_the_text(void **unused)
 {
 	(void)unused;
@@ -185,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(queries_are_those_of_the_text),
 		cmocka_unit_test(questions_are_no_part_of_the_context),
+		cmocka_unit_test(heads_are_led_to_tokens),
 		cmocka_unit_test(a_failed_squeeze_leaves_the_text),
 	};
 	return cmocka_run_group_tests(tests, read_words, free_words);

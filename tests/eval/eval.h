@@ -27,7 +27,7 @@ typedef struct {
 	int budgets;
 	row row[MOST_BUDGETS];
 	calibration calib;
-	bool json, dense, quick, impossible, words_only;
+	bool json, dense, quick, impossible, words_only, unled;
 	double refuse_at;
 	FILE *ranks, *answers;
 } options;
@@ -48,6 +48,7 @@ typedef struct {
 	context *ctx;
 	head_ref *head;
 	int heads, focus;
+	bool leads;     /* the heads were measured */
 } article;
 
 /* Of passages in the order they were ranked: the place (1 = first) of the one that

@@ -176,6 +176,7 @@ static int ask_at_budget(row *r, const article *a, const tokens *prompt, const j
 
 	if ((status = session_open(&s, a->e, a->ctx, a->e->model->p.context - a->ctx->tokens, err)) ||
 	    (status = session_set_budget(s, r->budget, a->o->calib, err)) ||
+	    (!a->focus && a->leads && !a->o->unled && (status = focus_lead(s, a->doc, 0, a->doc->len, a->tok.at, a->head, a->heads, prompt, NULL, err))) ||
 	    (status = score_gold(lp, s, a->e, prompt, gold, n, err)))
 		goto out;
 	double nll = 0;
@@ -300,7 +301,7 @@ static int run_line(bool *took, options *o, folio *f, head_scores *hs, const cha
 		goto out;
 	if ((int)a.tok.len < o->min_tokens || (int)a.tok.len > o->max_tokens || json_array_size(json_object_get(d, "questions")) == 0)
 		goto out;
-	if ((status = sources_heads(&a.head, &a.heads, a.e, f->model.profile_json, err)))
+	if ((status = sources_heads(&a.head, &a.heads, &a.leads, a.e, f->model.profile_json, err)))
 		goto out;
 	a.focus = focus_passages(&f->cfg, a.e, f->model.profile_json);
 	double start = clock_s();
@@ -389,6 +390,7 @@ static int usage(void)
 	                "  [--quick: no generated answers] [--find-heads N: print the heads that point at answers]\n"
 	                "  [--adapter FILE|none] [--focus auto|off|N] [--ranks FILE: a JSON line for each question, how passages ranked]\n"
 	                "  [--impossible: ask questions without an answer too, and count refusals] [--words-only: focus by words alone]\n"
+	                "  [--unled: with focus off and a budget below 1 the retrieval heads do not lead the others]\n"
 	                "  [--refuse-at P: the refusal's probability from which on it is given; above 1: never]\n"
 	                "  [--answers FILE: a JSON line for each answer, with the refusal's probability]\n");
 	return 2;
@@ -405,7 +407,7 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 	static const struct option names[] = {
 		{ "model", 1, 0, 'm' }, { "budgets", 1, 0, 'b' }, { "docs", 1, 0, 'd' }, { "questions", 1, 0, 'q' },
 		{ "min-tokens", 1, 0, 'a' }, { "max-tokens", 1, 0, 'z' }, { "calibration", 1, 0, 'c' }, { "style", 1, 0, 's' },
-		{ "threads", 1, 0, 't' }, { "json", 0, 0, 'j' }, { "dense", 0, 0, 'e' }, { "quick", 0, 0, 'k' },
+		{ "threads", 1, 0, 't' }, { "json", 0, 0, 'j' }, { "dense", 0, 0, 'e' }, { "quick", 0, 0, 'k' }, { "unled", 0, 0, 'u' },
 		{ "find-heads", 1, 0, 'h' }, { "adapter", 1, 0, 'A' }, { "focus", 1, 0, 'f' }, { "ranks", 1, 0, 'r' },
 		{ "refuse-at", 1, 0, 'R' }, { "answers", 1, 0, 'o' }, { "impossible", 0, 0, 'i' }, { "words-only", 0, 0, 'w' }, { 0 },
 	};
@@ -432,6 +434,7 @@ static int parse(options *o, folio *f, int argc, char **argv, error *err)
 		case 'j': o->json = true; break;
 		case 'e': o->dense = true; break;
 		case 'k': o->quick = true; break;
+		case 'u': o->unled = true; break;
 		case 'h': o->find_heads = atoi(optarg); break;
 		default: status = error_set(err, ERR_ARG, "see the usage above"); usage();
 		}
