@@ -3,6 +3,9 @@
 #include <math.h>
 
 #include "app/focus.h"
+#include "app/read.h"
+#include "base/file.h"
+#include "base/mem.h"
 
 static document doc = { .text = (char[]){ "alpha beta\n\ngamma delta\n\nepsilon lens\n\nzeta lens eta" }, .len = 50 };
 
@@ -70,11 +73,151 @@ static void holders_of_the_answer_count_for_more(void **state)
 	assert_int_equal(p[2].at.from, 39);
 }
 
+/* ---- over a model ---- */
+
+enum { PARAGRAPHS = 14 };
+
+/* A document whose paragraphs say different things in much the same words. */
+static document *load(const char *folder)
+{
+	static const char *const who[] = { "dog", "cat", "bird", "girl", "boy", "frog", "fox" }, *const what[] = { "ball", "cake", "hat" };
+	char path[256];
+	str text = STR_INIT;
+	document *d;
+	error err;
+
+	for (int i = 0; i < PARAGRAPHS; i++)
+		str_putf(&text, "%sOnce there was a little %s who had a red %s. The %s liked to play with it in the park all day long. One day it was "
+		         "lost, and the %s was very sad.", i ? "\n\n" : "", who[i % 7], what[i % 3], who[i % 7], who[i % 7]);
+	snprintf(path, sizeof(path), "%s/animals.txt", folder);
+	OK(file_write(path, text.data, text.len, &err));
+	OK(document_load(&d, path, NULL, NULL, &err));
+	str_free(&text);
+	return d;
+}
+
+typedef struct {
+	document *d;
+	engine *e;
+	context *c;
+	tokens text, prompt;
+	head_ref *head;
+	int heads;
+	str words;
+} in_context;
+
+static void read_in(in_context *s, const char *folder)
+{
+	engine_options o = { .threads = 2 };
+	session *plain;
+	error err;
+
+	*s = (in_context){ .d = load(folder) };
+	OK(file_read(&s->words, FOLIO_SOURCE_DIR "/assets/prompts.ini", 0, &err));
+	o.prompts = str_text(&s->words);
+	o.prompts_len = s->words.len;
+	OK(engine_open(&s->e, test_data("models/stories15M"), &o, &err));
+	OK(read_encode(&s->text, s->e, s->d->title, s->d->text, 0, s->d->len, &err));
+	OK(generate_prompt(&s->prompt, s->e, "Who lost the cake?", CHAT_PHRASE, true, &err));
+	OK(session_open(&plain, s->e, NULL, (int)s->text.len, &err));
+	OK(session_eval(plain, s->text.id, (int)s->text.len, NULL, NULL, NULL, &err));
+	OK(session_squeeze(&s->c, plain, 0, 7, NULL, &err));
+	session_close(plain);
+	s->heads = s->e->model->p.heads;
+	s->head = mem_array((size_t)s->heads, sizeof(*s->head));
+	for (int i = 0; i < s->heads; i++)
+		s->head[i] = (head_ref){ s->e->model->p.layers / 2, i };
+}
+
+static void context_close(in_context *s)
+{
+	tokens_free(&s->text), tokens_free(&s->prompt);
+	context_free(s->c);
+	engine_close(s->e);
+	document_free(s->d);
+	free(s->head);
+	str_free(&s->words);
+}
+
+static int lead(session *q, const in_context *s, const progress *p, error *err)
+{
+	return focus_lead(q, s->d, 0, s->d->len, s->text.at, s->head, s->heads, &s->prompt, p, err);
+}
+
+/* The same in its single steps. */
+static void lead_by_hand(session *q, const in_context *s)
+{
+	uint8_t *want = mem_zeroed(s->text.len, 1);
+	ranked_passage *p;
+	error err;
+	int n;
+
+	OK(session_watch(q, s->head, s->heads, false, &err));
+	OK(session_eval(q, s->prompt.id, (int)s->prompt.len, NULL, NULL, NULL, &err));
+	OK(sources_rank(&p, &n, s->d, 0, s->d->len, 0, session_watched(q), s->text.at, (int)s->text.len, &err));
+	assert_true(n == PARAGRAPHS && p[2].mass > 0);
+	for (int i = 0; i < 3; i++)
+		for (size_t t = 0; t < s->text.len; t++)
+			want[t] |= s->text.at[t] != READ_NOT_TEXT && s->text.at[t] >= p[i].at.from && s->text.at[t] < p[i].at.to;
+	OK(session_favour(q, want, &err));
+	session_rewind(q, 0);
+	free(want);
+	free(p);
+}
+
+static void a_smaller_budget_is_led_to_passages(void **state)
+{
+	(void)state;
+	NEED(test_data("models/stories15M"), "models/stories15M");
+	const char *folder = test_folder();
+	in_context s;
+	read_in(&s, folder);
+	size_t vocab = (size_t)s.e->model->p.vocab;
+	float *alone = mem_array(vocab, sizeof(float)), *want = mem_array(vocab, sizeof(float)), *got = mem_array(vocab, sizeof(float));
+	cancel stop = { false };
+	progress p = { .stop = &stop };
+	session *q;
+	error err;
+
+	OK(session_open(&q, s.e, s.c, 64, &err));
+	OK(session_set_budget(q, 0.2, CALIBRATION_ERROR, &err));
+	OK(session_eval(q, s.prompt.id, (int)s.prompt.len, alone, NULL, NULL, &err));
+	session_rewind(q, 0);
+	lead_by_hand(q, &s);
+	OK(session_eval(q, s.prompt.id, (int)s.prompt.len, want, NULL, NULL, &err));
+	session_rewind(q, 0);
+	for (int again = 0; again < 2; again++) { /* what led the question before does not lead the look at this one */
+		OK(lead(q, &s, &p, &err));
+		assert_int_equal(session_live_tokens(q), 0);
+		OK(session_eval(q, s.prompt.id, (int)s.prompt.len, got, NULL, NULL, &err));
+		session_rewind(q, 0);
+		assert_memory_equal(got, want, vocab * sizeof(float));
+		assert_memory_not_equal(got, alone, vocab * sizeof(float));
+	}
+	/* Stopped: nobody is led, and the session stands where it was. */
+	OK(session_eval(q, s.prompt.id, 3, NULL, NULL, NULL, &err));
+	cancel_raise(&stop);
+	assert_int_equal(lead(q, &s, &p, &err), ERR_CANCEL);
+	assert_int_equal(session_live_tokens(q), 3);
+	session_rewind(q, 0);
+	OK(session_eval(q, s.prompt.id, (int)s.prompt.len, got, NULL, NULL, &err));
+	session_rewind(q, 0);
+	assert_memory_equal(got, alone, vocab * sizeof(float));
+	/* Where all is read there is nothing to look for. */
+	OK(session_set_budget(q, 1, CALIBRATION_ERROR, &err));
+	OK(lead(q, &s, &p, &err));
+	session_close(q);
+	context_close(&s);
+	free(alone), free(want), free(got);
+	test_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_signals_count),
 		cmocka_unit_test(holders_of_the_answer_count_for_more),
+		cmocka_unit_test(a_smaller_budget_is_led_to_passages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
