@@ -291,7 +291,7 @@ class Sampler:
             title = title.replace("_", " ")
         first = questions and self.rng.random() < self.first
         if first:
-            chosen = self.passages(d, (0, 0, 0, 1, 1, 2, 2, 3), 700)
+            chosen = self.passages(d, (0, 0, 0, 1, 1, 2, 2, 3), 1000)
         else:
             chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
         texts = [paras[i] for i in chosen]
@@ -304,7 +304,7 @@ class Sampler:
         if not chains:
             return self.sample()
         if first:
-            chains = chains[:self.rng.choice((1, 1, 1, 2, 2, 3, 4, 5, 6))]
+            chains = chains[:self.rng.choice((1, 1, 1, 1, 2, 2, 3, 4, 6))]
         ids, spans = self.document(title, texts, [c[-1][0] for c in chains] if first else ())
         doc = len(ids)
         out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
