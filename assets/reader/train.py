@@ -6,7 +6,7 @@ the distance to the model without the adapter, so that what it could do before s
 
 needs: torch numpy gguf tokenizers
 usage: train.py --model M.gguf --data a_dev.jsonl,b_dev.jsonl --minutes 20 --out reader.gguf [--resume state.pt]
-On a GPU a step takes 16 K tokens; on a CPU give --room 3000 --longest 1200 and hours.
+On a GPU a step takes 16 K tokens; on a CPU give --room 1024 --longest 900 and hours.
 """
 import argparse, json, math, multiprocessing as mp, random, shutil, time
 from pathlib import Path
