@@ -176,7 +176,7 @@ int lookup_select(key_range *out, lookup_result *r, int *cluster, int *clusters,
 	workspace ws = lay_out(scratch, c, rows);
 	int kept = 0, n = 0, status;
 	if ((status = choose_level1(&kept, &ws, c, h, q, rows, scale, rule, err)) ||
-	    (status = rank_level2(&n, &ws, kept, c, h, q, rows, scale, rule->by_threshold ? NULL : rule->favour, err)))
+	    (status = rank_level2(&n, &ws, kept, c, h, q, rows, scale, rule->favour, err)))
 		return status;
 	r->centroids = c->k1 + n;
 

@@ -21,7 +21,7 @@ typedef struct {
 	float share;     /* of the body's keys; 0: the head reads nothing of the body; >= 1: all of it */
 	float threshold; /* T; used instead of share when by_threshold */
 	bool by_threshold;
-	const float *favour; /* [k2] factors on S, not negative and finite, or NULL; without by_threshold only */
+	const float *favour; /* [k2] factors on S, not negative and finite, or NULL, as with by_threshold */
 } lookup_rule;
 
 typedef struct {

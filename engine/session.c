@@ -112,11 +112,18 @@ void session_close(session *s)
 	free(s);
 }
 
-/* Every head's rule knows its part of s->favour. */
+bool session_unled(const session *s)
+{
+	return !s->ctx || !s->ctx->body || s->budget >= 1 || s->calib == CALIBRATION_THRESHOLD;
+}
+
+/* Every head's rule knows its part of s->favour, where there is a choice to lead. */
 static void point_rules(session *s)
 {
+	bool led = s->favour && !session_unled(s);
+
 	for (int h = 0; s->ctx && h < s->ctx->layers * s->ctx->kv_heads; h++)
-		s->rule[h].favour = s->favour ? s->favour + (size_t)h * (size_t)s->ctx->k2 : NULL;
+		s->rule[h].favour = led ? s->favour + (size_t)h * (size_t)s->ctx->k2 : NULL;
 }
 
 int session_set_budget(session *s, double budget, calibration c, error *err)
@@ -129,11 +136,6 @@ int session_set_budget(session *s, double budget, calibration c, error *err)
 	if (!status)
 		point_rules(s);
 	return status;
-}
-
-bool session_unled(const session *s)
-{
-	return !s->ctx || !s->ctx->body || s->budget >= 1 || s->calib == CALIBRATION_THRESHOLD;
 }
 
 int session_favour(session *s, const uint8_t *want, error *err)
