@@ -4,8 +4,8 @@
 
 #include "app/focus.h"
 #include "app/read.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "tests/engine/book.h"
 
 static document doc = { .text = (char[]){ "alpha beta\n\ngamma delta\n\nepsilon lens\n\nzeta lens eta" }, .len = 50 };
 
@@ -103,20 +103,14 @@ typedef struct {
 	tokens text, prompt;
 	head_ref *head;
 	int heads;
-	str words;
 } in_context;
 
 static void read_in(in_context *s, const char *folder)
 {
-	engine_options o = { .threads = 2 };
 	session *plain;
 	error err;
 
-	*s = (in_context){ .d = load(folder) };
-	OK(file_read(&s->words, FOLIO_SOURCE_DIR "/assets/prompts.ini", 0, &err));
-	o.prompts = str_text(&s->words);
-	o.prompts_len = s->words.len;
-	OK(engine_open(&s->e, test_data("models/stories15M"), &o, &err));
+	*s = (in_context){ .d = load(folder), .e = open_engine(test_data("models/stories15M"), 2) };
 	OK(read_encode(&s->text, s->e, s->d->title, s->d->text, 0, s->d->len, &err));
 	OK(generate_prompt(&s->prompt, s->e, "Who lost the cake?", CHAT_PHRASE, true, &err));
 	OK(session_open(&plain, s->e, NULL, (int)s->text.len, &err));
@@ -136,7 +130,6 @@ static void context_close(in_context *s)
 	engine_close(s->e);
 	document_free(s->d);
 	free(s->head);
-	str_free(&s->words);
 }
 
 static int lead(session *q, const in_context *s, const progress *p, error *err)
@@ -219,5 +212,5 @@ int main(void)
 		cmocka_unit_test(holders_of_the_answer_count_for_more),
 		cmocka_unit_test(a_smaller_budget_is_led_to_passages),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, read_words, free_words);
 }

@@ -4,9 +4,9 @@
 
 #include "app/generate.h"
 #include "app/probe.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "tests/engine/book.h"
 
 static void expect(const char *text, size_t from, size_t to, int which, const char *want)
 {
@@ -85,25 +85,12 @@ static const char book[] = "Alice was beginning to get very tired of sitting by 
                            "once or twice she had peeped into the book her sister was reading, </s></s> but it had no pictures or "
                            "conversations in it, </s></s> and what is the use of a book, thought Alice, without pictures? </s></s>";
 
-static engine *open_engine(str *words)
-{
-	engine_options o = { .threads = 2 };
-	engine *e;
-	error err;
-
-	OK(file_read(words, FOLIO_SOURCE_DIR "/assets/prompts.ini", 0, &err));
-	o.prompts = str_text(words);
-	o.prompts_len = words->len;
-	OK(engine_open(&e, test_data("models/stories15M"), &o, &err));
-	return e;
-}
-
 static void questions_are_turns_of_plain_text(void **unused)
 {
 	(void)unused;
 	NEED(test_data("models/stories15M"), "models/stories15M");
-	str words = STR_INIT, q = STR_INIT;
-	engine *e = open_engine(&words);
+	str q = STR_INIT;
+	engine *e = open_engine(test_data("models/stories15M"), 2);
 	tokens all = TOKENS_INIT, want = TOKENS_INIT, some = TOKENS_INIT;
 	size_t one = 0;
 	error err;
@@ -131,7 +118,7 @@ static void questions_are_turns_of_plain_text(void **unused)
 	OK(probe_encode(&some, e, "  ", 0, 2, 1000, &err));
 	assert_int_equal(some.len, 0);
 	tokens_free(&all), tokens_free(&want), tokens_free(&some);
-	str_free(&words), str_free(&q);
+	str_free(&q);
 	engine_close(e);
 }
 
@@ -147,8 +134,7 @@ static void a_context_is_calibrated_by_them(void **unused)
 {
 	(void)unused;
 	NEED(test_data("models/stories15M"), "models/stories15M");
-	str words = STR_INIT;
-	engine *e = open_engine(&words);
+	engine *e = open_engine(test_data("models/stories15M"), 2);
 	int window = e->model->p.context, id[1024];
 	static const int free_tokens[] = { 0, 3, 120 };
 	cancel stop = { false };
@@ -178,7 +164,6 @@ static void a_context_is_calibrated_by_them(void **unused)
 		context_free(own), context_free(made);
 		session_close(s);
 	}
-	str_free(&words);
 	engine_close(e);
 }
 
@@ -189,5 +174,5 @@ int main(void)
 		cmocka_unit_test(blanks_and_control_characters_are_one_space), cmocka_unit_test(characters_stay_whole),
 		cmocka_unit_test(questions_are_turns_of_plain_text), cmocka_unit_test(a_context_is_calibrated_by_them),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, read_words, free_words);
 }
