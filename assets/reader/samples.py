@@ -15,6 +15,10 @@ NUMBER = re.compile(r"\b\d[\d,.]*\d\b|\b\d\b")
 SENTENCE = re.compile(r"[^.!?]*(?:[.!?](?=\S)[^.!?]*|\b(?:[A-Z]|Mr|Mrs|Dr|St|vs|c|No)\.[^.!?]*)*[.!?]+[\"”’)\]]*|[^.!?]+$")
 
 
+# Of an answer to a question that stood before the text, beside one of the many that share a document.
+FIRST_WEIGHT = 3.0
+
+
 class Words:
     """What stands around a document and a question, from folio's own prompts.ini."""
 
@@ -291,7 +295,7 @@ class Sampler:
             title = title.replace("_", " ")
         first = questions and self.rng.random() < self.first
         if first:
-            chosen = self.passages(d, (0, 0, 0, 1, 1, 2, 2, 3), 1000)
+            chosen = self.passages(d, (0, 0, 1, 1, 2, 2, 2, 3), 1000)
         else:
             chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
         texts = [paras[i] for i in chosen]
@@ -304,7 +308,7 @@ class Sampler:
         if not chains:
             return self.sample()
         if first:
-            chains = chains[:self.rng.choice((1, 1, 1, 1, 2, 2, 3, 4, 6))]
+            chains = chains[:self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))]
         ids, spans = self.document(title, texts, [c[-1][0] for c in chains] if first else ())
         doc = len(ids)
         out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
@@ -322,8 +326,9 @@ class Sampler:
                 looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 and not first else -1] * (n - half - 1) + [-1]
                 # An earlier turn was answered when another question stood first.
                 want = [-1] * len(said) if first and turn < len(chain) - 1 else said
-                for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + want + [-1],
-                                                [0.0] * before + [1.0] + [len(said) ** -.5] * (len(said) - 1) + [0.0], looks(0), looks(1))):
+                counts = [1.0] + [len(said) ** -.5] * (len(said) - 1)
+                weight = [0.0] * before + [w * FIRST_WEIGHT if first else w for w in counts] + [0.0]
+                for column, values in zip(out, (asked + said, range(at, at + n), [i + 1] * n, [-1] * before + want + [-1], weight, looks(0), looks(1))):
                     column += values
                 at += n
         return out
