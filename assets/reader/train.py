@@ -98,7 +98,10 @@ class Trainer:
         torch.save({"model": self.m.state_dict(), "opt": self.opt.state_dict(), "step": self.step, "spent": self.spent},
                    self.o.state + ".tmp")
         Path(self.o.state + ".tmp").rename(self.o.state)
-        self.m.save(self.o.out, "folio reader", S.REFUSAL, self.o.refuse_at, self.o.first > 0)
+        self.write(self.o.out)
+
+    def write(self, path):
+        self.m.save(path, "folio reader", S.REFUSAL, self.o.refuse_at, self.o.first > 0)
 
     def batch(self, columns):
         return [torch.tensor(c).to(self.device, t) for c, t in zip(columns, TYPES)]
@@ -145,8 +148,13 @@ class Trainer:
         after = F.log_softmax(self.m.logits(self.m.hidden(ids, pos, attend)[some]), -1)
         return (before.exp() * (before - after)).sum(-1).mean()
 
+    def cycle(self):
+        """Which of the schedule's cycles this is and what part of it is done."""
+        at = min(self.spent / (self.o.minutes * 60), 1 - 1e-9) * self.o.cycles
+        return int(at), at % 1
+
     def rate(self):
-        done = min(1, self.spent / (self.o.minutes * 60))
+        done = self.cycle()[1]
         return self.o.lr * min(1, (self.step + 1) / 40) * (.49 * (1 + math.cos(math.pi * done)) + .02)
 
 
@@ -203,6 +211,7 @@ def arguments():
     a("--longest", type=int, default=7300, help="tokens of a document")
     a("--rank", type=int, default=32)
     a("--lr", type=float, default=5e-4)
+    a("--cycles", type=int, default=1, help="times that the rate falls; what each but the last ends with is kept, too, as OUT.1 and so on, for mix.py")
     a("--decay", type=float, default=.05)
     a("--dropout", type=float, default=.1, help="of what attention gives, while training")
     a("--keep-weight", type=float, default=4.0, help="of the distance to the model without the adapter")
@@ -265,7 +274,10 @@ def main():
         t.opt.zero_grad(set_to_none=True)
         t.step += 1
         now = time.time()
+        before = t.cycle()[0]
         t.spent += now - last if t.step - first > 2 else 0  # the steps that compile do not use up the schedule
+        if t.cycle()[0] > before:
+            t.write(f"{o.out}.{t.cycle()[0]}")
         last = now
         if t.step % o.report == 0:
             mean = lambda v: torch.stack(v[-o.report:]).mean().item() if v else 0
