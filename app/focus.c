@@ -125,15 +125,18 @@ int focus_answer(generated *out, int *used, engine *e, const document *d, const 
 {
 	int window = e->model->p.context, status;
 	tokens all = TOKENS_INIT;
+	generate_options own = *o;
 	session *s = NULL;
 
+	if (own.refuse_at <= 0 && e->adapter && e->adapter->question_first)
+		own.refuse_at = e->adapter->first_refuse_at;
 	if ((status = encode_most(&all, used, e, question, d, p, n, window / 2, err)) || (status = tokens_append(&all, history, err)) ||
 	    (status = tokens_append(&all, prompt, err)))
 		goto out;
 	if (all.len >= (size_t)window)
 		status = error_set(err, ERR_ARG, "the passages and the question do not fit the model's window of %d tokens: ask a shorter question", window);
 	else if (!(status = session_open(&s, e, NULL, window, err)))
-		status = generate(out, s, e, &all, o, tell, ud, pr, err);
+		status = generate(out, s, e, &all, &own, tell, ud, pr, err);
 out:
 	session_close(s);
 	tokens_free(&all);

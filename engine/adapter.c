@@ -58,9 +58,14 @@ static int read_question_first(adapter *a, const gguf *g, error *err)
 {
 	const gguf_value *v = gguf_find(g, "folio.question.first");
 
+	double least = gguf_number(g, "folio.question.least", a->refuse_at);
+
 	if (v && (v->type != GGUF_BOOL || *(const uint8_t *)v->data > 1))
 		return error_set(err, ERR_FORMAT, "%s: folio.question.first must be true or false", g->path);
+	if (gguf_find(g, "folio.question.least") && !(least > 0 && least <= 1 && a->refuse_at > 0))
+		return error_set(err, ERR_FORMAT, "%s: folio.question.least must be a number above 0 and up to 1, beside a folio.refusal.text", g->path);
 	a->question_first = v && *(const uint8_t *)v->data;
+	a->first_refuse_at = least;
 	return 0;
 }
 

@@ -34,8 +34,10 @@ typedef struct {
 	char refusal[96];
 	double refuse_at;
 	/* It was taught to answer from passages that it read with the question before them:
-	 * folio.question.first, another key of our own, true or false. */
+	 * folio.question.first, another key of our own, true or false; and refuse_at there:
+	 * folio.question.least, without which it is the same. */
 	bool question_first;
+	double first_refuse_at;
 	char fingerprint[HASH_TEXT];
 	void **owned;
 	size_t n_owned, cap;

@@ -101,10 +101,10 @@ def read(path):
     return {n.removesuffix(".lora_a"): (a, value[n[:-1] + "b"] * (alpha / len(a))) for n, a in value.items() if n.endswith(".lora_a")}
 
 
-def write(path, name, factors, rank, refusal, least, first):
+def write(path, name, factors, rank, refusal, least, first, first_least=None):
     """An adapter {map: (A, B)} in Q8_0: half of f16's size, and folio maps it as it is. refusal: what it says when the text
     does not answer; least: the probability from which on folio gives that; first: whether folio shall read passages with the
-    question before them."""
+    question before them; first_least: least for those, where it is another."""
     w = gguf.GGUFWriter(path, "llama")
     w.add_type("adapter")
     w.add_string("adapter.type", "lora")
@@ -113,6 +113,8 @@ def write(path, name, factors, rank, refusal, least, first):
     w.add_string("folio.refusal.text", refusal)
     w.add_float32("folio.refusal.least", least)
     w.add_bool("folio.question.first", first)
+    if first_least is not None:
+        w.add_float32("folio.question.least", first_least)
     for key, pair in factors.items():
         for side, value in zip("ab", pair):
             value = np.ascontiguousarray(value.detach().float().cpu().numpy())

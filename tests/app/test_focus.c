@@ -205,12 +205,52 @@ static void a_smaller_budget_is_led_to_passages(void **state)
 	test_remove(folder);
 }
 
+/* An adapter that changes nothing but says from which probability on it refuses. */
+static void a_question_that_comes_first_has_its_own_bar(void **state)
+{
+	static const struct {
+		double least, first_least, refuse_at;
+		bool first, refused;
+	} cases[] = {
+		{ 1, 1e-30, 0, true, true }, { 1e-30, 1, 0, true, false }, { 1, 1e-30, 0, false, false }, { 1e-30, 1, 0, false, true },
+		{ 1, 1, 1e-30, true, true }, { 1e-30, 1e-30, 2, true, false },
+	};
+
+	(void)state;
+	NEED(test_data("models/stories15M"), "models/stories15M");
+	const char *folder = test_folder();
+	in_context s;
+	read_in(&s, folder);
+	adapter a = { .layer = mem_zeroed((size_t)s.e->model->p.layers, sizeof(*a.layer)), .refusal = "The little dog" };
+	ranked_passage p = { { 0, 60 }, 1, 0 };
+
+	s.e->adapter = &a;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		generate_options o = { CHAT_PHRASE, 2, { .top_p = 1, .repeat = 1 }, cases[i].refuse_at };
+		generated g = { 0 };
+		error err;
+		int used;
+		a.refuse_at = cases[i].least;
+		a.first_refuse_at = cases[i].first_least;
+		a.question_first = cases[i].first;
+		OK(focus_answer(&g, &used, s.e, s.d, &p, 1, &(tokens){ 0 }, "Who lost the cake?", &s.prompt, &o, NULL, NULL, NULL, &err));
+		if (g.refused != cases[i].refused)
+			fail_msg("case %zu: refused %d with probability %g", i, g.refused, g.refusal);
+		generated_free(&g);
+	}
+	s.e->adapter = NULL;
+	free(a.layer);
+	context_close(&s);
+	test_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_signals_count),
 		cmocka_unit_test(holders_of_the_answer_count_for_more),
 		cmocka_unit_test(a_smaller_budget_is_led_to_passages),
+		cmocka_unit_test(a_question_that_comes_first_has_its_own_bar),
 	};
 	return cmocka_run_group_tests(tests, read_words, free_words);
 }

@@ -32,6 +32,7 @@ typedef struct {
 	const char *refusal; /* folio.refusal.text */
 	const char *least;   /* folio.refusal.least, a number in words */
 	const char *first;   /* folio.question.first: "true", "false", "half" a boolean, or some text */
+	const char *first_least; /* folio.question.least, a number in words */
 } fault;
 
 static float factor(int i, int salt)
@@ -68,6 +69,8 @@ static void adapter_bytes(str *out, const fault *w)
 		tiny_bool(&t, "folio.question.first", w->first[0] == 'h' ? 2 : w->first[0] == 't');
 	else if (w->first)
 		tiny_text(&t, "folio.question.first", w->first);
+	if (w->first_least)
+		tiny_f32(&t, "folio.question.least", strtof(w->first_least, NULL));
 	for (size_t i = 0; i < sizeof(adapted) / sizeof(*adapted); i++) {
 		const shape *s = &adapted[i];
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_a", s->map);
@@ -236,6 +239,33 @@ static void whether_the_question_comes_first_is_read(void **state)
 	test_remove(folder);
 }
 
+static void a_bar_for_questions_that_come_first_is_read(void **state)
+{
+	static const fault wrong[] = {
+		{ .refusal = "No.", .least = "0.5", .first_least = "0" }, { .refusal = "No.", .least = "0.5", .first_least = "1.5" },
+		{ .refusal = "No.", .least = "0.5", .first_least = "nan" }, { .first_least = "0.5" },
+	};
+	const char *folder = test_folder();
+	error err = { 0 };
+	model *m = tiny_model(folder);
+	adapter *a;
+
+	(void)state;
+	OK(open_made(&a, &(fault){ .refusal = "No.", .least = "0.5", .first = "true" }, m, &err));
+	assert_true(a->first_refuse_at == 0.5);
+	adapter_close(a);
+	OK(open_made(&a, &(fault){ .refusal = "No.", .least = "0.5", .first = "true", .first_least = "0.25" }, m, &err));
+	assert_true(a->refuse_at == 0.5 && a->first_refuse_at == 0.25);
+	adapter_close(a);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_int_equal(open_made(&a, &wrong[i], m, &err), ERR_FORMAT);
+		assert_null(a);
+		assert_non_null(strstr(err.msg, "the adapter: folio.question.least"));
+	}
+	model_close(m);
+	test_remove(folder);
+}
+
 static void a_refusal_is_read(void **state)
 {
 	static const char *const wrong[][2] = {
@@ -334,6 +364,7 @@ int main(void)
 		cmocka_unit_test(an_adapter_equals_merged_weights),
 		cmocka_unit_test(a_refusal_is_read),
 		cmocka_unit_test(whether_the_question_comes_first_is_read),
+		cmocka_unit_test(a_bar_for_questions_that_come_first_is_read),
 		cmocka_unit_test(wrong_adapters_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
