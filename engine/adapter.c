@@ -39,6 +39,11 @@ static int check_kind(const gguf *g, const model *m, double *alpha, error *err)
 	return 0;
 }
 
+static bool a_bar(double p)
+{
+	return p > 0 && p <= 1;
+}
+
 static int read_refusal(adapter *a, const gguf *g, error *err)
 {
 	vocab_text t = gguf_string(g, "folio.refusal.text");
@@ -46,7 +51,7 @@ static int read_refusal(adapter *a, const gguf *g, error *err)
 
 	if (!gguf_find(g, "folio.refusal.text") && !gguf_find(g, "folio.refusal.least"))
 		return 0;
-	if (!t.len || t.len >= sizeof(a->refusal) || memchr(t.text, '\0', t.len) || utf8_check(t.text, t.len) < t.len || !(least > 0 && least <= 1))
+	if (!t.len || t.len >= sizeof(a->refusal) || memchr(t.text, '\0', t.len) || utf8_check(t.text, t.len) < t.len || !a_bar(least))
 		return error_set(err, ERR_FORMAT, "%s: folio.refusal.text needs 1 to %zu bytes of UTF-8 and folio.refusal.least a number above 0 and up to 1",
 		                 g->path, sizeof(a->refusal) - 1);
 	memcpy(a->refusal, t.text, t.len);
@@ -57,12 +62,11 @@ static int read_refusal(adapter *a, const gguf *g, error *err)
 static int read_question_first(adapter *a, const gguf *g, error *err)
 {
 	const gguf_value *v = gguf_find(g, "folio.question.first");
-
 	double least = gguf_number(g, "folio.question.least", a->refuse_at);
 
 	if (v && (v->type != GGUF_BOOL || *(const uint8_t *)v->data > 1))
 		return error_set(err, ERR_FORMAT, "%s: folio.question.first must be true or false", g->path);
-	if (gguf_find(g, "folio.question.least") && !(least > 0 && least <= 1 && a->refuse_at > 0))
+	if (gguf_find(g, "folio.question.least") && !(a_bar(least) && a->refusal[0]))
 		return error_set(err, ERR_FORMAT, "%s: folio.question.least must be a number above 0 and up to 1, beside a folio.refusal.text", g->path);
 	a->question_first = v && *(const uint8_t *)v->data;
 	a->first_refuse_at = least;
