@@ -206,7 +206,7 @@ expect 0 ask orchard "$question" --max-tokens 16 --quiet
 # -- the reader: answers, focus, adapters --
 expect 0 ask orchard "Who dug the cellar?" --json
 holds '"Matthias" in j["answer"] and j["refused"] is False' "the reader does not find who dug the cellar"
-holds 'j["focus"] == 3 and j["focus_tokens"] > 0 and "Matthias" in j["sources"][0]["text"]' "the answer is not read from the right passage"
+holds 'j["focus"] == 2 and j["focus_tokens"] > 0 and "Matthias" in j["sources"][0]["text"]' "the answer is not read from the right passage"
 expect 0 ask orchard "And how long is it?" --continue --json
 holds '"forty" in j["answer"]' "the follow-up is not understood"
 expect 0 ask orchard "In which year was the oldest tree struck by lightning?" --focus 1 --json
