@@ -34,10 +34,11 @@ typedef struct {
 	char refusal[96];
 	double refuse_at;
 	/* It was taught to answer from passages that it read with the question before them:
-	 * folio.question.first, another key of our own, true or false; and refuse_at there:
-	 * folio.question.least, without which it is the same. */
+	 * folio.question.first, another key of our own, true or false; refuse_at there:
+	 * folio.question.least, without which it is the same; and folio.question.doubt: what
+	 * an answer's mean log-probability weighs there beside the refusal's log-odds. */
 	bool question_first;
-	double first_refuse_at;
+	double first_refuse_at, first_doubt;
 	char fingerprint[HASH_TEXT];
 	void **owned;
 	size_t n_owned, cap;

@@ -226,7 +226,7 @@ static void a_question_that_comes_first_has_its_own_bar(void **state)
 
 	s.e->adapter = &a;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		generate_options o = { CHAT_PHRASE, 2, { .top_p = 1, .repeat = 1 }, cases[i].refuse_at };
+		generate_options o = { CHAT_PHRASE, 2, { .top_p = 1, .repeat = 1 }, cases[i].refuse_at, 0 };
 		generated g = { 0 };
 		error err;
 		int used;
