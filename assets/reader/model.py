@@ -79,10 +79,10 @@ class Reader(nn.Module):
     def logits(self, hidden):
         return F.linear(hidden, self.w.get("output.weight", self.w["token_embd.weight"])).float()
 
-    def save(self, path, name, refusal, least, first):
+    def save(self, path, name, refusal, least, question):
         """alpha / rank is folded into B."""
         of = lambda key: "blk.{}.{}.weight".format(*key.split("_", 1))
-        write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least, first)
+        write(path, name, {of(k): (self.A[k], self.B[k] * (self.alpha / self.rank)) for k in self.A}, self.rank, refusal, least, question)
 
     def load(self, path):
         """The factors of an adapter made before."""
@@ -101,10 +101,10 @@ def read(path):
     return {n.removesuffix(".lora_a"): (a, value[n[:-1] + "b"] * (alpha / len(a))) for n, a in value.items() if n.endswith(".lora_a")}
 
 
-def write(path, name, factors, rank, refusal, least, first, first_least=None):
+def write(path, name, factors, rank, refusal, least, question=None):
     """An adapter {map: (A, B)} in Q8_0: half of f16's size, and folio maps it as it is. refusal: what it says when the text
-    does not answer; least: the probability from which on folio gives that; first: whether folio shall read passages with the
-    question before them; first_least: least for those, where it is another."""
+    does not answer; least: the probability from which on folio gives that; question: where folio shall read passages with the
+    question before them, what else holds there: {"least": ..., "doubt": ...}, both of which may be missing."""
     w = gguf.GGUFWriter(path, "llama")
     w.add_type("adapter")
     w.add_string("adapter.type", "lora")
@@ -112,9 +112,9 @@ def write(path, name, factors, rank, refusal, least, first, first_least=None):
     w.add_name(name)
     w.add_string("folio.refusal.text", refusal)
     w.add_float32("folio.refusal.least", least)
-    w.add_bool("folio.question.first", first)
-    if first_least is not None:
-        w.add_float32("folio.question.least", first_least)
+    w.add_bool("folio.question.first", question is not None)
+    for key, value in (question or {}).items():
+        w.add_float32("folio.question." + key, value)
     for key, pair in factors.items():
         for side, value in zip("ab", pair):
             value = np.ascontiguousarray(value.detach().float().cpu().numpy())

@@ -295,7 +295,7 @@ class Sampler:
             title = title.replace("_", " ")
         first = questions and self.rng.random() < self.first
         if first:
-            chosen = self.passages(d, (0, 0, 1, 1, 2, 2, 2, 3), 1000)
+            chosen = self.passages(d, (0, 0, 1, 1, 1, 1, 2, 2), 1000)
         else:
             chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
         texts = [paras[i] for i in chosen]

@@ -101,7 +101,7 @@ class Trainer:
         self.write(self.o.out)
 
     def write(self, path):
-        self.m.save(path, "folio reader", S.REFUSAL, self.o.refuse_at, self.o.first > 0)
+        self.m.save(path, "folio reader", S.REFUSAL, self.o.refuse_at, {} if self.o.first > 0 else None)
 
     def batch(self, columns):
         return [torch.tensor(c).to(self.device, t) for c, t in zip(columns, TYPES)]
