@@ -231,10 +231,11 @@ static int decode(turn *u, sampler *smp, refusal *r, error *err)
 		if ((status = tokens_push(&g->id, id, 0, err)))
 			break;
 		push_text(u, &d, id);
-		if (n == JUDGED && (r->given = too_improbable(u, sum / n)))
-			break;
-		if (n == JUDGED)
+		if (n == JUDGED) {
+			if ((r->given = too_improbable(u, sum / n)))
+				break;
 			release(u);
+		}
 		g->cut = (int)g->id.len >= u->o->max_tokens || !room(u->s, u->e);
 		/* Evaluated even when it is the last: a later turn builds on the whole answer. */
 		if ((status = session_eval(u->s, &id, 1, u->logits, NULL, u->p, err)) || g->cut)
