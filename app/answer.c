@@ -166,7 +166,7 @@ static int ask_part(reply *y, reading *r, int i, const tokens *prompt, answer_te
 {
 	const config *cfg = &r->f->cfg;
 	part *pt = &r->part[i];
-	generate_options o = { cfg->style, cfg->answer_tokens, cfg->sampler, 0, 0 };
+	generate_options o = { cfg->style, cfg->answer_tokens, cfg->sampler, 0 };
 	double begin = clock_s();
 	int status = answer_part_session(pt, r, err);
 

@@ -100,7 +100,7 @@ int answer_focused(answer *out, reading *r, const char *question, const tokens *
                    const progress *p, error *err)
 {
 	const config *c = &r->f->cfg;
-	generate_options o = { c->style, c->answer_tokens, c->sampler, 0, 0 };
+	generate_options o = { c->style, c->answer_tokens, c->sampler, 0 };
 	evidence v = { 0 };
 	generated g = { 0 };
 	int *before = mem_zeroed((size_t)r->parts, sizeof(*before)), used = 0;

@@ -128,11 +128,8 @@ int focus_answer(generated *out, int *used, engine *e, const document *d, const 
 	generate_options own = *o;
 	session *s = NULL;
 
-	if (e->adapter && e->adapter->question_first) {
-		if (own.refuse_at <= 0)
-			own.refuse_at = e->adapter->first_refuse_at;
-		own.doubt = e->adapter->first_doubt;
-	}
+	if (own.refuse_at <= 0 && e->adapter && e->adapter->question_first)
+		own.refuse_at = e->adapter->first_refuse_at;
 	if ((status = encode_most(&all, used, e, question, d, p, n, window / 2, err)) || (status = tokens_append(&all, history, err)) ||
 	    (status = tokens_append(&all, prompt, err)))
 		goto out;

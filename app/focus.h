@@ -24,9 +24,9 @@ int focus_rank(ranked_passage *p, int n, const document *d, const char *question
 /* Answer from the first n of p in a session of its own: the passages in the order of
  * the document, the conversation's tokens so far, then prompt, which asks question. The
  * passages are read with the question before them when the adapter was taught so, and it
- * refuses from its first_refuse_at on, unless o says otherwise, and with its first_doubt
- * then. Those beyond half the window are left out, the weakest first, but never the
- * first; *used tells how many there were. As generate otherwise. */
+ * refuses from its first_refuse_at on then, unless o says otherwise. Those beyond half
+ * the window are left out, the weakest first, but never the first; *used tells how many
+ * there were. As generate otherwise. */
 int focus_answer(generated *out, int *used, engine *e, const document *d, const ranked_passage *p, int n, const tokens *history,
                  const char *question, const tokens *prompt, const generate_options *o, answer_text_fn tell, void *ud, const progress *pr, error *err);
 

@@ -38,17 +38,12 @@ typedef struct {
 	answer_text_fn tell;
 	void *ud;
 	const progress *p;      /* stops, and reports nothing */
-	double least;           /* probability from which on the refusal is given */
-	bool held;              /* nothing is told yet: the answer may prove too improbable */
 } turn;
 
 /* ---- saying that the document does not tell ---- */
 
 /* Below this nobody asks how improbable a refusal is exactly, and no answer begins so. */
 #define IMPROBABLE 1e-3
-
-/* Tokens of an answer by which its probability is judged; most answers are shorter. */
-enum { JUDGED = 16 };
 
 typedef struct {
 	tokens t;
@@ -71,11 +66,11 @@ static bool may_begin(const turn *u, int id, double p)
  * a bound of it. When it is not enough and the answer may begin like it, the answer parts
  * from it at the first token if most of what begins so is the refusal, else where most
  * of the probability does. Leaves the session as it was. */
-static int weigh(refusal *r, turn *u, error *err)
+static int weigh(refusal *r, turn *u, double least, error *err)
 {
 	int vocab = tokenizer_size(u->e->tok), live = session_live_tokens(u->s), status = 0;
 	float *next = mem_array((size_t)u->e->model->p.vocab, sizeof(float));
-	double stop = u->held || u->least > 1 ? IMPROBABLE : u->least, sum = 0, first = 0, before = 1, p = 1, most = 0, one;
+	double stop = least > 1 ? IMPROBABLE : least, sum = 0, first = 0, before = 1, p = 1, most = 0, one;
 	bool begins = true;
 	size_t parts = 0;
 
@@ -102,7 +97,7 @@ static int weigh(refusal *r, turn *u, error *err)
 	session_rewind(u->s, live);
 	free(next);
 	u->g->refusal = p;
-	r->given = p >= u->least;
+	r->given = p >= least;
 	r->leave = !begins ? r->t.len : p > first / 2 ? 0 : parts;
 	return status;
 }
@@ -121,19 +116,7 @@ static int consider_refusal(refusal *r, turn *u, error *err)
 	/* Where it has no room nothing is said of it. */
 	if (!r->t.len || held + (int)r->t.len >= u->e->model->p.context)
 		return 0;
-	u->least = u->o->refuse_at > 0 ? u->o->refuse_at : a->refuse_at;
-	u->held = u->o->doubt > 0 && u->least <= 1;
-	return weigh(r, u, err);
-}
-
-static double log_odds(double p)
-{
-	return log(p) - log1p(-p);
-}
-
-static bool too_improbable(const turn *u, double logprob)
-{
-	return u->held && log_odds(u->g->refusal) - u->o->doubt * logprob >= log_odds(u->least);
+	return weigh(r, u, u->o->refuse_at > 0 ? u->o->refuse_at : a->refuse_at, err);
 }
 
 /* The logits without what would make the answer the refusal after all. *rest: log of the
@@ -172,17 +155,8 @@ static void push_text(turn *u, decoder *d, int id)
 			str_truncate(text, text->len - skip);
 		}
 	}
-	if (u->tell && text->len > before && !u->held)
+	if (u->tell && text->len > before)
 		u->tell(u->ud, text->data + before, text->len - before);
-}
-
-static void release(turn *u)
-{
-	const str *text = &u->g->text;
-
-	if (u->held && u->tell && text->len)
-		u->tell(u->ud, text->data, text->len);
-	u->held = false;
 }
 
 /* What the decoder still holds, and the times. first: when the first token was known. */
@@ -209,8 +183,7 @@ static bool room(const session *s, const engine *e)
 	return session_context_tokens(s) + session_live_tokens(s) + 1 < e->model->p.context;
 }
 
-/* r->given: the answer proved too improbable, and the session holds part of it. */
-static int decode(turn *u, sampler *smp, refusal *r, error *err)
+static int decode(turn *u, sampler *smp, const refusal *r, error *err)
 {
 	generated *g = u->g;
 	decoder d = DECODER_INIT;
@@ -231,20 +204,12 @@ static int decode(turn *u, sampler *smp, refusal *r, error *err)
 		if ((status = tokens_push(&g->id, id, 0, err)))
 			break;
 		push_text(u, &d, id);
-		if (n == JUDGED) {
-			if ((r->given = too_improbable(u, sum / n)))
-				break;
-			release(u);
-		}
 		g->cut = (int)g->id.len >= u->o->max_tokens || !room(u->s, u->e);
 		/* Evaluated even when it is the last: a later turn builds on the whole answer. */
 		if ((status = session_eval(u->s, &id, 1, u->logits, NULL, u->p, err)) || g->cut)
 			break;
 	}
 	g->logprob = n ? sum / n : 0;
-	if (r->given || (!status && (r->given = too_improbable(u, g->logprob))))
-		return status;
-	release(u);
 	return end_answer(u, &d, first, status, err);
 }
 
@@ -256,9 +221,6 @@ static int refuse(turn *u, const refusal *r, error *err)
 	double first = clock_s();
 	int status = 0;
 
-	g->id.len = 0;
-	str_truncate(&g->text, 0);
-	u->held = false;
 	g->refused = true;
 	g->logprob = log(g->refusal) / (double)r->t.len;
 	g->cut = r->t.len > (size_t)u->o->max_tokens;
@@ -274,7 +236,7 @@ int generate(generated *out, session *s, engine *e, const tokens *prompt, const 
              answer_text_fn tell, void *ud, const progress *p, error *err)
 {
 	progress quiet = { .stop = p ? p->stop : NULL };
-	turn u = { out, s, e, o, mem_array((size_t)e->model->p.vocab, sizeof(float)), clock_s(), tell, ud, &quiet, 0, false };
+	turn u = { out, s, e, o, mem_array((size_t)e->model->p.vocab, sizeof(float)), clock_s(), tell, ud, &quiet };
 	refusal r = { 0 };
 	sampler *smp = NULL;
 	int status;
@@ -284,13 +246,8 @@ int generate(generated *out, session *s, engine *e, const tokens *prompt, const 
 		status = error_nomem(err, "the answer");
 	else if (!(status = sampler_open(&smp, &o->sampler, tokenizer_size(e->tok), err)) &&
 	         !(status = session_eval(s, prompt->id, (int)prompt->len, u.logits, NULL, &quiet, err)) &&
-	         !(status = consider_refusal(&r, &u, err))) {
-		int live = session_live_tokens(s);
-		if (!r.given && !(status = decode(&u, smp, &r, err)) && r.given)
-			session_rewind(s, live);
-		if (!status && r.given)
-			status = refuse(&u, &r, err);
-	}
+	         !(status = consider_refusal(&r, &u, err)))
+		status = r.given ? refuse(&u, &r, err) : decode(&u, smp, &r, err);
 	if (status) {
 		generated_free(out);
 		*out = (generated){ 0 };

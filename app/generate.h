@@ -11,7 +11,6 @@ typedef struct {
 	int max_tokens;
 	sampler_options sampler;
 	double refuse_at;       /* 0: what the adapter says; above 1: never, but say how probable it was */
-	double doubt;           /* how much an improbable answer speaks for the refusal; 0: not at all */
 } generate_options;
 
 typedef struct {
@@ -35,12 +34,7 @@ int generate_prompt(tokens *out, const engine *e, const char *question, chat_sty
 /* Evaluate the prompt and answer. On success the session holds prompt and answer.
  * ERR_CANCEL when stopped before the first token; later, what there is is the answer.
  * A reading adapter's refusal is not left to its first token's chance: it is the answer
- * if the whole of it is probable enough, and otherwise the answer is another one. With
- * doubt d it is given when log-odds of its probability - d * the answer's mean
- * log-probability reach the log-odds of refuse_at; nothing is told until that is known,
- * after some tokens, and what watches the session sees an answer that is taken back,
- * too (a null score held against the best answer's, as for SQuAD 2.0 in Devlin et al.
- * 2019; the mean log-probability as confidence: Kamath et al. 2020). */
+ * if the whole of it is probable enough, and otherwise the answer is another one. */
 int generate(generated *out, session *s, engine *e, const tokens *prompt, const generate_options *o,
              answer_text_fn tell, void *ud, const progress *p, error *err);
 

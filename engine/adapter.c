@@ -62,17 +62,14 @@ static int read_refusal(adapter *a, const gguf *g, error *err)
 static int read_question_first(adapter *a, const gguf *g, error *err)
 {
 	const gguf_value *v = gguf_find(g, "folio.question.first");
-	double least = gguf_number(g, "folio.question.least", a->refuse_at), doubt = gguf_number(g, "folio.question.doubt", 0);
+	double least = gguf_number(g, "folio.question.least", a->refuse_at);
 
 	if (v && (v->type != GGUF_BOOL || *(const uint8_t *)v->data > 1))
 		return error_set(err, ERR_FORMAT, "%s: folio.question.first must be true or false", g->path);
 	if (gguf_find(g, "folio.question.least") && !(a_bar(least) && a->refusal[0]))
 		return error_set(err, ERR_FORMAT, "%s: folio.question.least must be a number above 0 and up to 1, beside a folio.refusal.text", g->path);
-	if (!(doubt >= 0 && doubt <= 100))
-		return error_set(err, ERR_FORMAT, "%s: folio.question.doubt must be a number from 0 to 100", g->path);
 	a->question_first = v && *(const uint8_t *)v->data;
 	a->first_refuse_at = least;
-	a->first_doubt = doubt;
 	return 0;
 }
 

@@ -34,11 +34,10 @@ typedef struct {
 	char refusal[96];
 	double refuse_at;
 	/* It was taught to answer from passages that it read with the question before them:
-	 * folio.question.first, another key of our own, true or false; refuse_at there:
-	 * folio.question.least, without which it is the same; and folio.question.doubt: what
-	 * an answer's mean log-probability weighs there beside the refusal's log-odds. */
+	 * folio.question.first, another key of our own, true or false; and refuse_at there:
+	 * folio.question.least, without which it is the same. */
 	bool question_first;
-	double first_refuse_at, first_doubt;
+	double first_refuse_at;
 	char fingerprint[HASH_TEXT];
 	void **owned;
 	size_t n_owned, cap;

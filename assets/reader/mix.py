@@ -3,7 +3,7 @@ began at the same adapter; Wortsman et al. 2022), cut to the rank by a singular 
 another probability from which on it refuses.
 
 needs: torch numpy gguf
-usage: mix.py OUT [--refuse-at P] [--question-first P [--doubt D]] [--rank R] WEIGHT:ADAPTER.gguf ...
+usage: mix.py OUT [--refuse-at P] [--question-first P] [--rank R] WEIGHT:ADAPTER.gguf ...
 """
 import argparse
 
@@ -30,7 +30,6 @@ def main():
     p.add_argument("--refuse-at", type=float, default=.5)
     p.add_argument("--rank", type=int, default=32)
     p.add_argument("--question-first", type=float, help="folio shall read passages with the question before them, and refuse there from this probability on")
-    p.add_argument("--doubt", type=float, default=0, help="what the answer's mean log-probability weighs there beside the refusal's log-odds")
     o = p.parse_args()
     parts = [(float(w), M.read(path)) for w, path in (x.split(":", 1) for x in o.parts)]
     mixed, kept, whole = {}, 0, 0
@@ -38,7 +37,7 @@ def main():
         a, b, k, e = mean([(w, *f[name]) for w, f in parts], o.rank)
         mixed[name] = a, b
         kept, whole = kept + k, whole + e
-    question = None if o.question_first is None else {"least": o.question_first, "doubt": o.doubt}
+    question = None if o.question_first is None else {"least": o.question_first}
     M.write(o.out, "folio reader", mixed, o.rank, S.REFUSAL, o.refuse_at, question)
     print(f"{o.out}: {100 * (1 - kept / whole):.2f} % of the energy lost")
 

@@ -104,7 +104,7 @@ def read(path):
 def write(path, name, factors, rank, refusal, least, question=None):
     """An adapter {map: (A, B)} in Q8_0: half of f16's size, and folio maps it as it is. refusal: what it says when the text
     does not answer; least: the probability from which on folio gives that; question: where folio shall read passages with the
-    question before them, what else holds there: {"least": ..., "doubt": ...}, both of which may be missing."""
+    question before them, what else holds there: {"least": ...}, which may be missing."""
     w = gguf.GGUFWriter(path, "llama")
     w.add_type("adapter")
     w.add_string("adapter.type", "lora")

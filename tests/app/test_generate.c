@@ -22,7 +22,6 @@ typedef struct {
 	const char *refusal; /* NULL: an adapter without one */
 	float least;
 	double refuse_at;
-	double doubt;
 	float temperature;
 	uint64_t seed;
 	int max_tokens;      /* 0: ANSWER */
@@ -99,7 +98,7 @@ static void hear(void *ud, const char *text, size_t n)
 static int answer_on(outcome *r, session *s, engine *e, const situation *w, error *err)
 {
 	generate_options o = { CHAT_PHRASE, w->max_tokens ? w->max_tokens : ANSWER,
-		               { .temperature = w->temperature, .top_p = 1, .repeat = 1, .seed = w->seed }, w->refuse_at, w->doubt };
+		               { .temperature = w->temperature, .top_p = 1, .repeat = 1, .seed = w->seed }, w->refuse_at };
 	progress p = { .stop = &r->stop };
 	int more = 0, status;
 
@@ -259,42 +258,6 @@ static void above_one_it_is_only_told(void **state)
 	free_outcome(&r);
 }
 
-static double log_odds(double p)
-{
-	return log(p / (1 - p));
-}
-
-/* An improbable answer is taken back, and what was told is the refusal alone. */
-static void doubt_turns_an_answer_into_the_refusal(void **state)
-{
-	static const int abb[] = { FIRST, 1 };
-	static const int limits[] = { 1, ANSWER, 16, 17, 40 };
-	const double p = probability(abb, 2), least = 0.2;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
-		/* Judged by its first 16 tokens. */
-		outcome judged = answer_in(&(situation){ .refusal = "abb", .least = (float)least, .max_tokens = limits[i] < 16 ? limits[i] : 16 });
-		outcome free_of_it = answer_in(&(situation){ .refusal = "abb", .least = (float)least, .max_tokens = limits[i] });
-		double just = (log_odds(least) - log_odds(p)) / -judged.g.logprob;
-		outcome r = answer_in(&(situation){ .refusal = "abb", .least = (float)least, .doubt = just * 0.99, .max_tokens = limits[i] });
-		assert_string_equal(str_text(&r.g.text), str_text(&free_of_it.g.text));
-		assert_memory_equal(r.next, free_of_it.next, sizeof(r.next));
-		assert_false(r.g.refused);
-		free_outcome(&r);
-		r = answer_in(&(situation){ .refusal = "abb", .least = (float)least, .doubt = just * 1.01, .max_tokens = limits[i] });
-		assert_true(r.g.refused);
-		assert_true(fabs(r.g.refusal - p) < 1e-5);
-		assert_string_equal(str_text(&r.g.text), limits[i] == 1 ? "ab" : "abb");
-		free_outcome(&r);
-		free_outcome(&free_of_it);
-		free_outcome(&judged);
-	}
-	outcome r = answer_in(&(situation){ .refusal = "abb", .least = 0.01f, .refuse_at = 2, .doubt = 100 });
-	assert_false(r.g.refused);
-	free_outcome(&r);
-}
-
 static void a_refusal_keeps_the_limits_of_an_answer(void **state)
 {
 	outcome r = answer_in(&(situation){ .refusal = "abb", .least = 0.12f, .max_tokens = 1 });
@@ -367,7 +330,6 @@ int main(void)
 		cmocka_unit_test(an_improbable_one_changes_nothing),
 		cmocka_unit_test(another_answer_comes_instead),
 		cmocka_unit_test(above_one_it_is_only_told),
-		cmocka_unit_test(doubt_turns_an_answer_into_the_refusal),
 		cmocka_unit_test(a_refusal_keeps_the_limits_of_an_answer),
 		cmocka_unit_test(what_is_only_weighed_is_not_watched),
 	};

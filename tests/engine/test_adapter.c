@@ -33,7 +33,6 @@ typedef struct {
 	const char *least;   /* folio.refusal.least, a number in words */
 	const char *first;   /* folio.question.first: "true", "false", "half" a boolean, or some text */
 	const char *first_least; /* folio.question.least, a number in words */
-	const char *doubt;       /* folio.question.doubt, likewise */
 } fault;
 
 static float factor(int i, int salt)
@@ -72,8 +71,6 @@ static void adapter_bytes(str *out, const fault *w)
 		tiny_text(&t, "folio.question.first", w->first);
 	if (w->first_least)
 		tiny_f32(&t, "folio.question.least", strtof(w->first_least, NULL));
-	if (w->doubt)
-		tiny_f32(&t, "folio.question.doubt", strtof(w->doubt, NULL));
 	for (size_t i = 0; i < sizeof(adapted) / sizeof(*adapted); i++) {
 		const shape *s = &adapted[i];
 		snprintf(name, sizeof(name), "blk.0.%s.weight.lora_a", s->map);
@@ -269,30 +266,6 @@ static void a_bar_for_questions_that_come_first_is_read(void **state)
 	test_remove(folder);
 }
 
-static void a_doubt_of_answers_is_read(void **state)
-{
-	static const fault wrong[] = { { .doubt = "-1" }, { .doubt = "101" }, { .doubt = "nan" } };
-	const char *folder = test_folder();
-	error err = { 0 };
-	model *m = tiny_model(folder);
-	adapter *a;
-
-	(void)state;
-	OK(open_made(&a, &(fault){ .first = "true" }, m, &err));
-	assert_true(a->first_doubt == 0);
-	adapter_close(a);
-	OK(open_made(&a, &(fault){ .first = "true", .doubt = "3.5" }, m, &err));
-	assert_true(a->first_doubt == 3.5);
-	adapter_close(a);
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		assert_int_equal(open_made(&a, &wrong[i], m, &err), ERR_FORMAT);
-		assert_null(a);
-		assert_non_null(strstr(err.msg, "the adapter: folio.question.doubt"));
-	}
-	model_close(m);
-	test_remove(folder);
-}
-
 static void a_refusal_is_read(void **state)
 {
 	static const char *const wrong[][2] = {
@@ -390,7 +363,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_adapter_equals_merged_weights),
 		cmocka_unit_test(a_refusal_is_read),
-		cmocka_unit_test(a_doubt_of_answers_is_read),
 		cmocka_unit_test(whether_the_question_comes_first_is_read),
 		cmocka_unit_test(a_bar_for_questions_that_come_first_is_read),
 		cmocka_unit_test(wrong_adapters_are_refused),

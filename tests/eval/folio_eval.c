@@ -124,7 +124,7 @@ static void put_answer(FILE *to, double budget, const json_t *q, const generated
 static int generate_and_score(row *r, session *s, const article *a, const tokens *prompt, const json_t *q, error *err)
 {
 	const json_t *byte = json_object_get(q, "answer_byte");
-	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler, a->o->refuse_at, 0 };
+	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler, a->o->refuse_at };
 	ranked_passage *p = NULL;
 	generated g = { 0 };
 	int n = 0, status = session_watch(s, a->head, a->heads, false, err);

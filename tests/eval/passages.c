@@ -30,7 +30,7 @@ int eval_gold_rank(const article *a, const float *mass, size_t byte, error *err)
 int eval_focused(generated *g, ranked_passage **p, int *n, session *s, const article *a, const tokens *prompt, const char *question,
                  error *err)
 {
-	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler, a->o->refuse_at, 0 };
+	generate_options go = { a->f->cfg.style, MOST_ANSWER, a->f->cfg.sampler, a->o->refuse_at };
 	int used, status;
 
 	if ((status = session_eval(s, prompt->id, (int)prompt->len, NULL, NULL, NULL, err)) ||
