@@ -71,11 +71,13 @@ def kind(text):
 
 
 class Sampler:
-    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35, first=0):
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35, first=0, second=0):
         """near: how often, of articles with questions, a sample is made of passages and not of a long run; traps: questions
         without an answer that were written for the text, to one that has an answer; first: how often of articles with
-        questions it is made as focus reads passages, the question before them, too."""
-        self.rng, self.encode, self.words, self.near, self.traps, self.first = random.Random(seed), encode, words, near, traps, first
+        questions it is made as focus reads passages, the question before them, too; second: how often a question is asked
+        there once more after an answer."""
+        self.rng, self.encode, self.words = random.Random(seed), encode, words
+        self.near, self.traps, self.first, self.second = near, traps, first, second
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
         self.docs, self.weight = docs, self.weights(docs)
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
@@ -84,7 +86,8 @@ class Sampler:
 
     @staticmethod
     def weights(docs):
-        weight = [math.sqrt(len(d[2])) for d in docs]
+        # Each question as often: people asked much of few articles.
+        weight = [float(len(d[2])) for d in docs]
         bare = sum(not w for w in weight)
         # Articles without questions are an eighth of the samples.
         return [w or (sum(weight) / 7 or 1) / bare for w in weight]
@@ -271,6 +274,35 @@ class Sampler:
                 chains.append([one])
         return chains
 
+    def hasty(self, q, style, a, questions, texts):
+        """What a careless reader would answer: the answer to the question of these texts that is most like q, or a name or
+        number out of them, or None."""
+        whole, words = "\n".join(texts), set(w.lower() for w in WORD.findall(q))
+        wanted = "number" if re.search(r"\b(how (many|much|long|old|far)|when|what year|which year)\b", q.lower()) else \
+            "name" if re.search(r"\b(who|whose|whom|where|which)\b", q.lower()) else "word"
+        near = []
+        for other in questions:
+            for said in other["answers"][:1]:
+                if said in whole and said not in a and a not in said:
+                    shared = len(words & set(w.lower() for w in WORD.findall(other["q"]))) / (1 + len(words))
+                    near.append(((shared + .3 * (kind(said) == wanted)) * self.rng.uniform(.6, 1.4), said))
+        for said in NAME.findall(whole) + NUMBER.findall(whole):
+            if kind(said) == wanted and said not in a and a not in said and said not in q:
+                near.append((.45 * self.rng.random(), said))
+        said = max(near)[1] if near else None
+        if said and style == "sentence":
+            return next((s.strip() for t in texts for s in SENTENCE.findall(t) if said in s and 20 <= len(s) <= 400), None)
+        return said
+
+    def again(self, chain, questions, texts):
+        """The chain with its last question asked twice: first comes the answer, or a hasty one, then what is right:
+        what was said before must not mislead it, and it reads the question again knowing what there is to say."""
+        q, style, a, text = chain[-1]
+        said = a
+        if a == REFUSAL or self.rng.random() < .35:
+            said = self.hasty(q, style, a, questions, texts)
+        return chain[:-1] + [(q, style, said, text), chain[-1]] if said else None
+
     # ---- tokens ----
 
     def document(self, title, texts, first=()):
@@ -307,9 +339,12 @@ class Sampler:
         chains = self.pairs(questions, chosen, texts, gone)
         if not chains:
             return self.sample()
+        ahead = ()
         if first:
             chains = chains[:self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))]
-        ids, spans = self.document(title, texts, [c[-1][0] for c in chains] if first else ())
+            ahead = [c[-1][0] for c in chains]
+            chains += [c for c in (self.again(c, questions, texts) for c in chains if self.rng.random() < self.second) if c]
+        ids, spans = self.document(title, texts, ahead)
         doc = len(ids)
         out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
         for i, chain in enumerate(chains):
@@ -324,7 +359,7 @@ class Sampler:
                 before = len(asked) - 1
                 # The first token decides whether there is an answer: it counts in full, the others by the answer's length.
                 looks = lambda end: [-1] * half + [spans[text][end] if text >= 0 and not first else -1] * (n - half - 1) + [-1]
-                # An earlier turn was answered when another question stood first.
+                # An earlier turn was answered when another question stood first, or hastily.
                 want = [-1] * len(said) if first and turn < len(chain) - 1 else said
                 counts = [1.0] + [len(said) ** -.5] * (len(said) - 1)
                 weight = [0.0] * before + [w * FIRST_WEIGHT if first else w for w in counts] + [0.0]
