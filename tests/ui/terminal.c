@@ -242,7 +242,8 @@ int terminal_wait(terminal *t, double seconds)
 			t->status = WIFEXITED(st) ? WEXITSTATUS(st) : 256 + WTERMSIG(st);
 		else if (clock_s() > end)
 			return -1;
-		terminal_pump(t, 10, false); /* its last words too */
+		/* Its last words may come after the end, on a busy machine; then the terminal closes. */
+		terminal_pump(t, t->status < 0 ? 10 : 1000, false);
 	}
 	return t->status;
 }
