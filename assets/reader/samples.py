@@ -66,6 +66,11 @@ def articles(paths, more=None):
     return out
 
 
+def sentence_with(text, said):
+    """The first sentence of the text, neither short nor endless, that holds it, or None."""
+    return next((s.strip() for s in SENTENCE.findall(text) if said in s and 20 <= len(s) <= 400), None)
+
+
 def kind(text):
     return "number" if NUMBER.search(text) else "name" if text[:1].isupper() else "word"
 
@@ -231,7 +236,7 @@ class Sampler:
         a = short[len(short) // 2] if len(short) > 1 and self.rng.random() < .25 else short[0]
         if style == "phrase":
             return a
-        return next((s.strip() for s in SENTENCE.findall(text) if a in s and 20 <= len(s) <= 400), None)
+        return sentence_with(text, a)
 
     def pairs(self, questions, chosen, texts, gone):
         """[[(words, style, answer, which text or -1), ...]]: chains of turns; most have one."""
@@ -291,7 +296,7 @@ class Sampler:
                 near.append((.45 * self.rng.random(), said))
         said = max(near)[1] if near else None
         if said and style == "sentence":
-            return next((s.strip() for t in texts for s in SENTENCE.findall(t) if said in s and 20 <= len(s) <= 400), None)
+            return next(filter(None, (sentence_with(t, said) for t in texts)), None)
         return said
 
     def again(self, chain, questions, texts):
@@ -343,7 +348,7 @@ class Sampler:
         if first:
             chains = chains[:self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))]
             ahead = [c[-1][0] for c in chains]
-            chains += [c for c in (self.again(c, questions, texts) for c in chains if self.rng.random() < self.second) if c]
+            chains += filter(None, [self.again(c, questions, texts) for c in chains if self.rng.random() < self.second])
         ids, spans = self.document(title, texts, ahead)
         doc = len(ids)
         out = [ids, list(range(doc)), [0] * doc, [-1] * doc, [0.0] * doc, [-1] * doc, [-1] * doc]
