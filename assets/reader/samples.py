@@ -76,13 +76,14 @@ def kind(text):
 
 
 class Sampler:
-    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35, first=0, second=0):
+    def __init__(self, docs, encode, words, seed, longest=7300, most_questions=20, near=.4, traps=.35, first=0, second=0,
+                 earlier=0):
         """near: how often, of articles with questions, a sample is made of passages and not of a long run; traps: questions
         without an answer that were written for the text, to one that has an answer; first: how often of articles with
         questions it is made as focus reads passages, the question before them, too; second: how often a question is asked
-        there once more after an answer."""
+        there once more after an answer; earlier: how often it comes there late in a conversation about the article."""
         self.rng, self.encode, self.words = random.Random(seed), encode, words
-        self.near, self.traps, self.first, self.second = near, traps, first, second
+        self.near, self.traps, self.first, self.second, self.earlier = near, traps, first, second, earlier
         self.longest, self.most_questions, self.waiting = longest, most_questions, None
         self.docs, self.weight = docs, self.weights(docs)
         self.names = [n for d in docs for p in d[1] for n in NAME.findall(p)[:3] if 3 < len(n) < 40]
@@ -308,6 +309,19 @@ class Sampler:
             said = self.hasty(q, style, a, questions, texts)
         return chain[:-1] + [(q, style, said, text), chain[-1]] if said else None
 
+    def late(self, chain, rest, questions, paras):
+        """The chain behind one to seven turns more, with questions of these texts (rest) or of any part of the article, some
+        of them refused: what was said of other things must neither answer a question nor have it refused."""
+        style, turns = chain[-1][1], []
+        for _ in range(self.rng.choice((1, 1, 2, 2, 3, 4, 5, 7))):
+            if rest and self.rng.random() < .25:
+                turns.append(self.rng.choice(rest))
+            else:
+                q = self.rng.choice(questions)
+                said = q["answers"] and (style == "sentence" and sentence_with(paras[q["para"]], q["answers"][0]) or min(q["answers"], key=len))
+                turns.append((q["q"], style, said or REFUSAL, -1))
+        return [t for t in turns if t[0] != chain[-1][0]] + chain
+
     # ---- tokens ----
 
     def document(self, title, texts, first=()):
@@ -346,7 +360,9 @@ class Sampler:
             return self.sample()
         ahead = ()
         if first:
-            chains = chains[:self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))]
+            some = self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))
+            chains, rest = chains[:some], [turn for c in chains[some:] for turn in c]
+            chains = [self.late(c, rest, questions, paras) if self.rng.random() < self.earlier else c for c in chains]
             ahead = [c[-1][0] for c in chains]
             chains += filter(None, [self.again(c, questions, texts) for c in chains if self.rng.random() < self.second])
         ids, spans = self.document(title, texts, ahead)

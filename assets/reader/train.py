@@ -28,7 +28,7 @@ def make(o, docs, seed, out):
     import gguf
     torch.set_num_threads(1)
     encode = encoder(gguf.GGUFReader(o.model))
-    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, near=o.near, traps=o.traps, first=o.first, second=o.second)
+    sampler = S.Sampler(docs, encode, S.Words(o.prompts), seed, o.longest, near=o.near, traps=o.traps, first=o.first, second=o.second, earlier=o.earlier)
     while True:
         columns = S.pack(sampler, o.room)
         out.put([np.array(c, dtype=np.float32 if t == torch.float32 else np.int64) for c, t in zip(columns, TYPES)])
@@ -224,6 +224,7 @@ def arguments():
     a("--refuse-at", type=float, default=.5, help="probability of the refusal from which on folio gives it; choose it on held-out questions")
     a("--first", type=float, default=.3, help="share of samples that are passages read with the question before them, as focus does")
     a("--second", type=float, default=0, help="of those, share of questions asked once more after an answer, right or hasty")
+    a("--earlier", type=float, default=0, help="of those, share of questions that come late in a conversation about other things")
     a("--plain-room", type=int, default=0, help="tokens of plain text a step that has some; 0: room")
     a("--seed", type=int, default=0)
     a("--hold-out", type=int, default=0, help="every n-th article is kept for measuring only")
