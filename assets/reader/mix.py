@@ -32,9 +32,10 @@ def main():
     p.add_argument("--question-first", type=float, help="folio shall read passages with the question before them, and refuse there from this probability on")
     o = p.parse_args()
     parts = [(float(w), M.read(path)) for w, path in (x.split(":", 1) for x in o.parts)]
+    total = sum(w for w, _ in parts)
     mixed, kept, whole = {}, 0, 0
     for name in parts[0][1]:
-        a, b, k, e = mean([(w, *f[name]) for w, f in parts], o.rank)
+        a, b, k, e = mean([(w / total, *f[name]) for w, f in parts], o.rank)
         mixed[name] = a, b
         kept, whole = kept + k, whole + e
     question = None if o.question_first is None else {"least": o.question_first}
