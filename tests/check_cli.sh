@@ -325,6 +325,17 @@ PYTHON
 	holds 'all(in_file(s, "assets/sample.md") for s in j["sources"])' "a source is not in the sample"
 	expect 0 ask sample "Who painted the tower red?" --max-tokens 16 --json
 	holds 'j["refused"] and j["answer"] == "The document does not say."' "a question that the sample does not answer is not refused"
+	# Its own ten questions, asked one after another in a conversation.
+	python3 - "$folio" assets/sample-questions.json >"$tmp/out" 2>"$tmp/err" <<'PYTHON' || wrong "fewer than nine of the sample's ten questions are answered rightly"
+import json, subprocess, sys
+right = 0
+for i, question in enumerate(json.load(open(sys.argv[2], encoding="utf-8"))["questions"]):
+    go_on = ["--continue"] if i else []
+    said = json.loads(subprocess.run([sys.argv[1], "ask", "sample", question["q"], "--json", *go_on], check=True, capture_output=True).stdout)["answer"]
+    right += said in question["a"]
+    print(question["q"], said, question["a"], sep=" | ")
+sys.exit(right < 9)
+PYTHON
 fi
 
 # -- the model goes, its file stays --
