@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static bool product(size_t *out, size_t n, size_t size)
 {
@@ -34,6 +35,24 @@ void *mem_aligned(size_t n, size_t size)
 	if (!product(&bytes, n, size))
 		return NULL;
 	return aligned_alloc(64, (bytes + 64) / 64 * 64);
+}
+
+void *mem_huge(size_t n, size_t size)
+{
+	const size_t page = 2 << 20;
+	size_t bytes;
+
+	if (!product(&bytes, n, size))
+		return NULL;
+	if (bytes < page)
+		return mem_aligned(bytes, 1);
+	bytes = (bytes + page - 1) / page * page;
+	void *p = aligned_alloc(page, bytes);
+#ifdef MADV_HUGEPAGE
+	if (p)
+		madvise(p, bytes, MADV_HUGEPAGE); /* a wish: without them it is slower, no more */
+#endif
+	return p;
 }
 
 char *mem_text(const char *s)

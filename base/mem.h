@@ -14,6 +14,10 @@ void *mem_zeroed(size_t n, size_t size);
 /* n * size bytes aligned to 64 (a cache line and an AVX-512 register). */
 void *mem_aligned(size_t n, size_t size);
 
+/* The same for what is large and read over and over: in huge pages, if it fills one and
+ * the system has them. */
+void *mem_huge(size_t n, size_t size);
+
 /* A copy of the text; of "" when it is NULL. */
 char *mem_text(const char *s);
 

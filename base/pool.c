@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -19,37 +20,118 @@
  * spin before sleeping saves two context switches a loop. */
 enum { SPINS = 4000 };
 
+/* Of the loop of a round, the items that a worker takes before it helps others. */
+typedef struct {
+	_Alignas(64) atomic_ullong at; /* round << 32 | next item; of an earlier round: none taken yet */
+} share;
+
 typedef struct {
 	pool *owner;
 	int index;
 } member;
 
+/* What different workers write lies on lines of its own: one that changes hands between
+ * distant cores costs as much as a hundred dot products. */
+#define OWN_LINE _Alignas(64)
+
 struct pool {
 	int threads;
 	pthread_t *thread;
 	member *member;
+	share *share; /* [2, threads]: of the items that come first, of the others */
 	pthread_mutex_t lock;
 	pthread_cond_t wake, done;
-	pool_fn fn;
-	void *ud;
-	int n;
-	atomic_int next;     /* next item to hand out */
-	atomic_int working;  /* helpers still inside the current loop */
-	atomic_uint round;   /* grows with every loop */
 	int started;
 	bool quit;
 	void *memory;
 	size_t bytes;
+
+	OWN_LINE pool_fn fn;
+	void *ud;
+	int first, n;
+	atomic_uint round; /* grows with every loop */
+
+	OWN_LINE atomic_int sleepers; /* helpers that wait for wake */
+	atomic_bool waiting;          /* the caller waits for done */
+	OWN_LINE atomic_int working;  /* helpers still inside the current loop */
+	OWN_LINE atomic_int pending;  /* of the items that come first, those not done */
 };
 
-static void take_items(pool *p, int worker)
+/* Is a loop of n run by the caller alone? */
+static bool alone_with(const pool *p, int n)
 {
-	for (;;) {
-		int i = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
-		if (i >= p->n)
-			return;
-		p->fn(p->ud, i, worker);
+	return !p || p->threads == 1 || n <= 1;
+}
+
+static int begin_of(const pool *p, int from, int to, int worker)
+{
+	return from + (int)((int64_t)(to - from) * worker / p->threads);
+}
+
+void pool_share(const pool *p, int n, int worker, int *begin, int *end)
+{
+	bool alone = alone_with(p, n);
+
+	*begin = alone ? 0 : begin_of(p, 0, n, worker);
+	*end = alone ? n : begin_of(p, 0, n, worker + 1);
+}
+
+/* The next of a worker's items among [from, to), or -1. */
+static int take_item(share *s, const pool *p, int from, int to, int worker, unsigned round)
+{
+	unsigned long long was = atomic_load_explicit(&s->at, memory_order_relaxed);
+	int end = begin_of(p, from, to, worker + 1), next;
+
+	do {
+		next = (unsigned)(was >> 32) == round ? (int)(unsigned)was : begin_of(p, from, to, worker);
+		if (next >= end)
+			return -1;
+	} while (!atomic_compare_exchange_weak_explicit(&s->at, &was, (unsigned long long)round << 32 | (unsigned)(next + 1),
+	                                                memory_order_relaxed, memory_order_relaxed));
+	return next;
+}
+
+static void take_stage(pool *p, share *s, int from, int to, int worker, unsigned round, int *done)
+{
+	for (int k = 0; k < p->threads; k++) {
+		int whose = (worker + k) % p->threads;
+		for (int i; (i = take_item(&s[whose], p, from, to, whose, round)) >= 0; ++*done)
+			p->fn(p->ud, i, worker);
 	}
+}
+
+static void take_items(pool *p, int worker, unsigned round)
+{
+	int done = 0;
+
+	if (p->first)
+		take_stage(p, p->share, 0, p->first, worker, round, &done);
+	if (done)
+		atomic_fetch_sub_explicit(&p->pending, done, memory_order_release);
+	take_stage(p, p->share + p->threads, p->first, p->n, worker, round, &done);
+}
+
+/* Wait for another round than the one seen; false: the team is dissolved. The caller
+ * raises round and then looks for sleepers, a helper counts itself and then looks for
+ * the round: one of them sees the other. */
+static bool next_round(pool *p, unsigned *seen)
+{
+	unsigned round = *seen;
+	bool quit = false;
+
+	for (int i = 0; i < SPINS && (round = atomic_load_explicit(&p->round, memory_order_acquire)) == *seen; i++)
+		RELAX();
+	if (round == *seen) {
+		pthread_mutex_lock(&p->lock);
+		atomic_fetch_add(&p->sleepers, 1);
+		while ((round = atomic_load(&p->round)) == *seen && !p->quit)
+			pthread_cond_wait(&p->wake, &p->lock);
+		atomic_fetch_sub(&p->sleepers, 1);
+		quit = p->quit;
+		pthread_mutex_unlock(&p->lock);
+	}
+	*seen = round;
+	return !quit;
 }
 
 static void *helper(void *arg)
@@ -58,26 +140,15 @@ static void *helper(void *arg)
 	pool *p = m->owner;
 	unsigned seen = 0;
 
-	for (;;) {
-		for (int i = 0; i < SPINS && atomic_load_explicit(&p->round, memory_order_acquire) == seen; i++)
-			RELAX();
-		pthread_mutex_lock(&p->lock);
-		while (atomic_load(&p->round) == seen && !p->quit)
-			pthread_cond_wait(&p->wake, &p->lock);
-		bool quit = p->quit;
-		seen = atomic_load(&p->round);
-		pthread_mutex_unlock(&p->lock);
-		if (quit)
-			return NULL;
-
-		take_items(p, m->index);
-
-		if (atomic_fetch_sub_explicit(&p->working, 1, memory_order_acq_rel) == 1) {
+	while (next_round(p, &seen)) {
+		take_items(p, m->index, seen);
+		if (atomic_fetch_sub(&p->working, 1) == 1 && atomic_load(&p->waiting)) {
 			pthread_mutex_lock(&p->lock);
 			pthread_cond_signal(&p->done);
 			pthread_mutex_unlock(&p->lock);
 		}
 	}
+	return NULL;
 }
 
 static int cores(void)
@@ -95,19 +166,22 @@ int pool_open(pool **out, int threads, error *err)
 	if (threads < 0 || threads > 1024)
 		return error_set(err, ERR_ARG, "%d threads: give a number from 1 to 1024, or 0 for all cores", threads);
 
-	pool *p = mem_zeroed(1, sizeof(*p));
+	pool *p = mem_aligned(1, sizeof(*p));
 	if (!p)
 		return error_nomem(err, "the thread pool");
+	memset(p, 0, sizeof(*p));
 	p->threads = threads ? threads : cores();
 	p->thread = mem_zeroed((size_t)p->threads, sizeof(*p->thread));
 	p->member = mem_zeroed((size_t)p->threads, sizeof(*p->member));
+	p->share = mem_aligned(2 * (size_t)p->threads, sizeof(*p->share));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->done, NULL);
-	if (!p->thread || !p->member) {
+	if (!p->thread || !p->member || !p->share) {
 		pool_close(p);
 		return error_nomem(err, "the thread pool");
 	}
+	memset(p->share, 0, 2 * (size_t)p->threads * sizeof(*p->share));
 
 	/* Signals belong to the thread that owns the terminal. */
 	sigset_t all, old;
@@ -144,6 +218,7 @@ void pool_close(pool *p)
 	pthread_mutex_destroy(&p->lock);
 	free(p->thread);
 	free(p->member);
+	free(p->share);
 	free(p->memory);
 	free(p);
 }
@@ -155,30 +230,51 @@ int pool_threads(const pool *p)
 
 void pool_run(pool *p, int n, pool_fn fn, void *ud)
 {
-	if (!p || p->threads == 1 || n <= 1) {
+	pool_run_staged(p, 0, n, fn, ud);
+}
+
+void pool_wait_first(const pool *p)
+{
+	for (int i = 0; p && atomic_load_explicit(&p->pending, memory_order_acquire); i++)
+		if (i % SPINS == SPINS - 1)
+			sched_yield(); /* whoever has the item may wait for this core */
+		else
+			RELAX();
+}
+
+void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
+{
+	if (alone_with(p, n)) {
 		for (int i = 0; i < n; i++)
 			fn(ud, i, 0);
 		return;
 	}
 
-	pthread_mutex_lock(&p->lock);
 	p->fn = fn;
 	p->ud = ud;
+	p->first = first;
 	p->n = n;
-	atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-	atomic_store(&p->working, p->threads - 1);
-	atomic_fetch_add(&p->round, 1);
-	pthread_cond_broadcast(&p->wake);
-	pthread_mutex_unlock(&p->lock);
+	atomic_store_explicit(&p->pending, first, memory_order_relaxed);
+	atomic_store_explicit(&p->working, p->threads - 1, memory_order_relaxed);
+	unsigned round = atomic_fetch_add(&p->round, 1) + 1;
+	if (atomic_load(&p->sleepers)) {
+		pthread_mutex_lock(&p->lock);
+		pthread_cond_broadcast(&p->wake);
+		pthread_mutex_unlock(&p->lock);
+	}
 
-	take_items(p, 0);
+	take_items(p, 0, round);
 
 	for (int i = 0; i < SPINS && atomic_load_explicit(&p->working, memory_order_acquire); i++)
 		RELAX();
-	pthread_mutex_lock(&p->lock);
-	while (atomic_load(&p->working))
-		pthread_cond_wait(&p->done, &p->lock);
-	pthread_mutex_unlock(&p->lock);
+	if (atomic_load_explicit(&p->working, memory_order_acquire)) {
+		pthread_mutex_lock(&p->lock);
+		atomic_store(&p->waiting, true);
+		while (atomic_load(&p->working))
+			pthread_cond_wait(&p->done, &p->lock);
+		atomic_store(&p->waiting, false);
+		pthread_mutex_unlock(&p->lock);
+	}
 }
 
 void *pool_memory(pool *p, size_t bytes)

@@ -54,6 +54,74 @@ static void every_item_is_done_once(void **state)
 	pool_close(NULL);
 }
 
+typedef struct {
+	pool *p;
+	int first;
+	atomic_int early, late;
+} stages;
+
+static void staged(void *ud, int item, int worker)
+{
+	stages *s = ud;
+
+	(void)worker;
+	if (item < s->first) {
+		for (volatile int i = 0; i < 100 * (1 + item % 3); i++)
+			;
+		atomic_fetch_add(&s->early, 1);
+		return;
+	}
+	pool_wait_first(s->p);
+	if (atomic_load(&s->early) != s->first)
+		abort();
+	atomic_fetch_add(&s->late, 1);
+}
+
+static void what_comes_first_can_be_waited_for(void **state)
+{
+	error err = { 0 };
+
+	(void)state;
+	for (int threads = 1; threads <= 5; threads++) {
+		pool *p;
+		OK(pool_open(&p, threads, &err));
+		for (int round = 0; round < 300; round++) {
+			stages s = { .p = p, .first = round % 8 };
+			int n = s.first + round % 23;
+			pool_run_staged(p, s.first, n, staged, &s);
+			assert_int_equal(atomic_load(&s.early), s.first);
+			assert_int_equal(atomic_load(&s.late), n - s.first);
+		}
+		pool_close(p);
+	}
+	pool_wait_first(NULL);
+}
+
+static void shares_are_runs_that_cover_the_loop(void **state)
+{
+	error err = { 0 };
+	int begin, end;
+
+	(void)state;
+	for (int threads = 1; threads <= 5; threads++) {
+		pool *p;
+		OK(pool_open(&p, threads, &err));
+		for (int n = 0; n < 30; n++) {
+			int at = 0;
+			for (int w = 0; w < threads; w++) {
+				pool_share(p, n, w, &begin, &end);
+				assert_true(begin == at || n <= 1);
+				at = end;
+			}
+			assert_int_equal(at, n);
+		}
+		pool_close(p);
+	}
+	pool_share(NULL, 9, 0, &begin, &end);
+	assert_int_equal(begin, 0);
+	assert_int_equal(end, 9);
+}
+
 static void memory_is_kept_and_grows(void **state)
 {
 	error err = { 0 };
@@ -146,7 +214,10 @@ static void the_generator_is_the_published_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_item_is_done_once), cmocka_unit_test(memory_is_kept_and_grows),
+		cmocka_unit_test(every_item_is_done_once),
+		cmocka_unit_test(what_comes_first_can_be_waited_for),
+		cmocka_unit_test(shares_are_runs_that_cover_the_loop),
+		cmocka_unit_test(memory_is_kept_and_grows),
 		cmocka_unit_test(a_team_of_no_size_is_refused_or_counted),
 		cmocka_unit_test(progress_reports_and_stops),
 		cmocka_unit_test(errors_say_what_they_are_told),
