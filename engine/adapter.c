@@ -1,5 +1,6 @@
 #include "engine/adapter.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,20 +145,27 @@ static int convert(void *out, const gguf_tensor *t, float scale, const char *pat
 	return status;
 }
 
-/* Memory for the weights' rows. */
-static int own(void **out, adapter *a, const weights *w, error *err)
+static size_t rows_bytes(int64_t rows, int64_t row)
 {
-	size_t n = dtype_row_bytes(w->type, w->in) * (size_t)w->out;
-	void *p = mem_aligned(n, 1);
+	return (dtype_row_bytes(format_of(row), row) * (size_t)rows + 63) / 64 * 64;
+}
 
-	if (!p || !MEM_GROW(a->owned, a->cap, a->n_owned + 1)) {
-		free(p);
-		return error_nomem(err, "the adapter");
-	}
-	a->owned[a->n_owned++] = p;
-	a->bytes += (int64_t)n;
-	*out = p;
-	return 0;
+/* One piece of memory for all factors: every token reads all of it. */
+static int reserve(adapter *a, const gguf *g, error *err)
+{
+	for (size_t i = 0; i < g->tensors; i++)
+		a->room += rows_bytes(g->tensor[i].dim[1], g->tensor[i].dim[0]);
+	return (a->memory = mem_huge(a->room, 1)) ? 0 : error_nomem(err, "the adapter");
+}
+
+/* Memory for the weights' rows, which are those of one tensor or several. */
+static void *take(adapter *a, const weights *w)
+{
+	void *p = a->memory + a->bytes;
+
+	a->bytes += (int64_t)rows_bytes(w->out, w->in);
+	assert((size_t)a->bytes <= a->room);
+	return p;
 }
 
 typedef struct {
@@ -203,21 +211,20 @@ static int open_layer(adapter *a, const gguf *g, const model *m, int l, double a
 	}
 	for (int i = 0; i < AD_INPUTS && !status; i++) {
 		a->widest = to->a[i].out > a->widest ? to->a[i].out : a->widest;
-		if (to->a[i].out && !(status = own(&stack[i], a, &to->a[i], err)))
-			to->a[i].data = stack[i];
+		if (to->a[i].out)
+			to->a[i].data = stack[i] = take(a, &to->a[i]);
 	}
 	for (int i = 0; i < AD_MAPS && !status; i++) {
 		if (!f[i].rank)
 			continue;
 		adapter_input input = adapter_input_of((adapter_map)i);
 		size_t row = dtype_row_bytes(to->a[input].type, map[i]->in);
-		void *b;
 		a->rank = f[i].rank > a->rank ? f[i].rank : a->rank;
 		to->b[i] = (weights){ NULL, format_of(f[i].rank), map[i]->out, f[i].rank };
-		if (!(status = own(&b, a, &to->b[i], err)) &&
-		    !(status = convert((char *)stack[input] + (size_t)to->at[i] * row, f[i].a, 1, g->path, err)))
+		void *b = take(a, &to->b[i]);
+		to->b[i].data = b;
+		if (!(status = convert((char *)stack[input] + (size_t)to->at[i] * row, f[i].a, 1, g->path, err)))
 			status = convert(b, f[i].b, (float)(alpha / f[i].rank), g->path, err);
-		to->b[i].data = status ? NULL : b;
 	}
 	return status;
 }
@@ -242,6 +249,7 @@ int adapter_open(adapter **out, const char *path, const void *bytes, size_t n, c
 		status = error_nomem(err, "the adapter");
 		goto out;
 	}
+	status = reserve(a, &g, err);
 	for (int l = 0; l < m->p.layers && !status; l++)
 		status = open_layer(a, &g, m, l, alpha, err);
 	if (!status && !a->rank)
@@ -265,9 +273,7 @@ void adapter_close(adapter *a)
 {
 	if (!a)
 		return;
-	for (size_t i = 0; i < a->n_owned; i++)
-		free(a->owned[i]);
-	free(a->owned);
+	free(a->memory);
 	free(a->layer);
 	free(a);
 }

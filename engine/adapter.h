@@ -39,8 +39,8 @@ typedef struct {
 	bool question_first;
 	double first_refuse_at;
 	char fingerprint[HASH_TEXT];
-	void **owned;
-	size_t n_owned, cap;
+	char *memory; /* [room]: all factors */
+	size_t room;
 } adapter;
 
 /* From the file name, or, if bytes is not NULL, from n bytes of memory that name

@@ -64,34 +64,42 @@ static void keep_queries(session *s, int layer, int n)
 	}
 }
 
-/* What the adapter adds to a product of x [n, in]: t = A x is computed once for all
- * the maps that share x. */
-typedef struct {
-	low_rank low[AD_MAPS];
-} difference;
-
-static int differ(difference *d, session *s, int l, adapter_input input, const float *x, int x_stride, int n, error *err)
+/* A layer's maps of one input, with the adapter's differences if it has any. */
+static matmul_maps maps_of(const session *s, int l, adapter_input input)
 {
-	const adapter *ad = s->e->adapter;
-	const adapter_layer *al = ad ? &ad->layer[l] : NULL;
-	const weights *a = al ? &al->a[input] : NULL;
+	const model_layer *w = &s->m->layer[l];
+	const block *b = &s->b;
+	const adapter_layer *al = s->e->adapter ? &s->e->adapter->layer[l] : NULL;
+	matmul_maps m = { .n = input == AD_IN_ATTN ? 3 : input == AD_IN_FF ? 2 : 1, .t = b->low };
+	int first = input == AD_IN_ATTN ? AD_Q : input == AD_IN_O ? AD_O : input == AD_IN_FF ? AD_GATE : AD_DOWN;
+	const matmul_map all[AD_MAPS] = {
+		{ .y = b->q, .w = &w->q, .bias = w->q_bias }, { .y = b->k, .w = &w->k, .bias = w->k_bias },
+		{ .y = b->v, .w = &w->v, .bias = w->v_bias }, { .y = b->h, .w = &w->o },
+		{ .y = b->gate, .w = &w->gate },              { .y = b->up, .w = &w->up },
+		{ .y = b->h, .w = &w->down },
+	};
 
-	memset(d, 0, sizeof(*d));
-	if (!a || !a->out)
-		return 0;
-	for (int i = 0; i < AD_MAPS; i++)
-		if (al->b[i].out && adapter_input_of((adapter_map)i) == input)
-			d->low[i] = (low_rank){ &al->b[i], s->b.low + al->at[i], a->out };
-	return cpu_matmul(s->b.low, a->out, x, x_stride, n, a, NULL, s->e->pool, err);
+	m.a = al && al->a[input].out ? &al->a[input] : NULL;
+	for (int i = 0; i < m.n; i++) {
+		m.map[i] = all[first + i];
+		if (m.a && al->b[first + i].out) {
+			m.map[i].b = &al->b[first + i];
+			m.map[i].at = al->at[first + i];
+		}
+	}
+	return m;
 }
 
-/* y [n, w.out] = w x, with the adapter's difference if it has one for this map. */
-static int product(float *y, const float *x, int n, const weights *w, const float *bias, const difference *d, adapter_map map,
-                   pool *pl, error *err)
+/* The maps of an input of layer l times x [n, in]. */
+static int product(session *s, int l, adapter_input input, const float *x, int n, error *err)
 {
-	const low_rank *low = d->low[map].b ? &d->low[map] : NULL;
+	const model_params *p = &s->m->p;
+	bool last = input == AD_IN_DOWN && l + 1 == p->layers;
+	matmul_maps m = maps_of(s, l, input), next = { .map = { { .w = &s->m->output } }, .n = 1 };
 
-	return cpu_matmul_low_rank(y, w->out, x, w->in, n, w, bias, low, pl, err);
+	if (!last)
+		next = input == AD_IN_DOWN ? maps_of(s, l + 1, AD_IN_ATTN) : maps_of(s, l, input + 1);
+	return cpu_matmul_maps(&m, x, m.map[0].w->in, n, &next, s->e->pool, err);
 }
 
 static int attention_part(session *s, int l, int n, error *err)
@@ -100,14 +108,10 @@ static int attention_part(session *s, int l, int n, error *err)
 	const model_layer *w = &s->m->layer[l];
 	block *b = &s->b;
 	pool *pl = s->e->pool;
-	difference d;
 	int status;
 
 	cpu_rmsnorm(b->h, b->x, w->attn_norm, n, p->dim, p->eps, pl);
-	if ((status = differ(&d, s, l, AD_IN_ATTN, b->h, p->dim, n, err)) ||
-	    (status = product(b->q, b->h, n, &w->q, w->q_bias, &d, AD_Q, pl, err)) ||
-	    (status = product(b->k, b->h, n, &w->k, w->k_bias, &d, AD_K, pl, err)) ||
-	    (status = product(b->v, b->h, n, &w->v, w->v_bias, &d, AD_V, pl, err)))
+	if ((status = product(s, l, AD_IN_ATTN, b->h, n, err)))
 		return status;
 	if (w->q_norm)
 		cpu_rmsnorm(b->q, b->q, w->q_norm, n * p->heads, p->head_dim, p->eps, pl);
@@ -117,9 +121,7 @@ static int attention_part(session *s, int l, int n, error *err)
 	cpu_rope(b->k, b->position, p->rope_freq, n, p->kv_heads, p->head_dim, p->rot, p->pairs, p->rope_gain, pl);
 	store_kv(s, l, n);
 	keep_queries(s, l, n);
-	if ((status = attend_layer(s, l, n, err)) ||
-	    (status = differ(&d, s, l, AD_IN_O, b->att, w->o.in, n, err)) ||
-	    (status = product(b->h, b->att, n, &w->o, NULL, &d, AD_O, pl, err)))
+	if ((status = attend_layer(s, l, n, err)) || (status = product(s, l, AD_IN_O, b->att, n, err)))
 		return status;
 	cpu_add(b->x, b->h, (size_t)n * (size_t)p->dim, pl);
 	return 0;
@@ -128,20 +130,15 @@ static int attention_part(session *s, int l, int n, error *err)
 static int feed_forward_part(session *s, int l, int n, error *err)
 {
 	const model_params *p = &s->m->p;
-	const model_layer *w = &s->m->layer[l];
 	block *b = &s->b;
 	pool *pl = s->e->pool;
-	difference d;
 	int status;
 
-	cpu_rmsnorm(b->h, b->x, w->ffn_norm, n, p->dim, p->eps, pl);
-	if ((status = differ(&d, s, l, AD_IN_FF, b->h, p->dim, n, err)) ||
-	    (status = product(b->gate, b->h, n, &w->gate, NULL, &d, AD_GATE, pl, err)) ||
-	    (status = product(b->up, b->h, n, &w->up, NULL, &d, AD_UP, pl, err)))
+	cpu_rmsnorm(b->h, b->x, s->m->layer[l].ffn_norm, n, p->dim, p->eps, pl);
+	if ((status = product(s, l, AD_IN_FF, b->h, n, err)))
 		return status;
 	cpu_swiglu(b->gate, b->up, (size_t)n * (size_t)p->ff, pl);
-	if ((status = differ(&d, s, l, AD_IN_DOWN, b->gate, p->ff, n, err)) ||
-	    (status = product(b->h, b->gate, n, &w->down, NULL, &d, AD_DOWN, pl, err)))
+	if ((status = product(s, l, AD_IN_DOWN, b->gate, n, err)))
 		return status;
 	cpu_add(b->x, b->h, (size_t)n * (size_t)p->dim, pl);
 	return 0;

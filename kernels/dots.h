@@ -1,22 +1,33 @@
-/* kernels/dots.h - dot products of a row of quantised weights with one to
- * MATMUL_FEW rows of x, unpacked in registers; inlined into matmul_isa.c.
+/* kernels/dots.h - dot products of rows of quantised weights with one to MATMUL_FEW
+ * rows of x, unpacked in registers; inlined into matmul_isa.c.
  *
  * A weight of a block is d * q + m. AVX-512 looks it up among the block's sixteen;
  * AVX2 forms d * sum q_i x_i + m * sum x_i, and the sums of x are made once for all
- * rows of weights. Only formats and instruction sets that gain are here (dots_fused). */
+ * rows of weights. Only formats and instruction sets that gain are here (dots_fused).
+ *
+ * With one row of x, DOTS_COLS rows of weights go side by side: x is loaded once for
+ * all of them, and their sums are added across lanes at the same time. */
 
 #ifndef KERNELS_DOTS_H
 #define KERNELS_DOTS_H
 
+#include <stddef.h>
+
 #include "kernels/dequantize.h"
 #include "kernels/matmul_impl.h"
 
-/* x: [rows], x_stride apart, of so many blocks of 32; xs: the sums of the blocks.
- * t: [rows, rank] of a low-rank difference. */
+/* A factor pair: rows of weights, `bytes` apart, and rows of x, x_stride apart, of so
+ * many blocks of 32; xs: the sums of x's blocks. */
 typedef struct {
-	const float *x, *xs, *t;
-	size_t x_stride, t_stride;
-	int blocks, rank;
+	const float *x, *xs;
+	size_t x_stride, bytes;
+	int blocks;
+} dots_pair;
+
+/* The weights, a low-rank difference that goes along, and what is read after them. */
+typedef struct {
+	dots_pair w, low;
+	matmul_ahead ahead;
 } dots_args;
 
 /* Can a difference of this format and rank go along? */
@@ -29,8 +40,8 @@ static inline bool dots_takes(const low_rank *low)
 
 enum {
 	DOTS_PARTS = 32 / VLEN,
+	DOTS_COLS = 4, /* rows of weights side by side */
 	DOTS_BLOCKS = 512, /* of a row, whose scales have room */
-	DOTS_AHEAD = 4096, /* bytes between use and prefetch */
 };
 
 static inline __m128i dots_16(const uint8_t *p)
@@ -47,18 +58,20 @@ static inline vf dots_i8(const uint8_t *p)
 #endif
 }
 
-/* The first two halves of every block as floats, scale[2 k] and scale[2 k + 1]: made
- * for a whole row before its loop, where one conversion would wait for the other. */
-static inline void dots_scales(float *scale, const uint8_t *row, int bytes, int blocks)
+/* The first two halves of every block as floats, block k of column c at 2 (cols k + c):
+ * made before the loop over the blocks, where one conversion would wait for the other. */
+static inline __attribute__((always_inline)) void dots_scales(float *scale, const uint8_t *row, size_t row_bytes, size_t block_bytes,
+                                                              int blocks, const int cols)
 {
+	size_t step = cols == 4 ? row_bytes : block_bytes, next = cols == 4 ? block_bytes : 4 * block_bytes;
 	int u[4], k = 0;
 
-	for (; k + 4 <= blocks; k += 4, row += 4 * bytes) {
+	for (; k + 4 <= blocks * cols; k += 4, row += next) {
 		for (int i = 0; i < 4; i++)
-			memcpy(&u[i], row + i * bytes, sizeof(u[i]));
+			memcpy(&u[i], row + (size_t)i * step, sizeof(u[i]));
 		_mm256_storeu_ps(scale + 2 * k, _mm256_cvtph_ps(_mm_set_epi32(u[3], u[2], u[1], u[0])));
 	}
-	for (; k < blocks; k++, row += bytes) {
+	for (; k < blocks * cols; k++, row += block_bytes) { /* with one column */
 		memcpy(u, row, sizeof(u[0]));
 		_mm_storel_pi((__m64 *)(scale + 2 * k), _mm_cvtph_ps(_mm_cvtsi32_si128(u[0])));
 	}
@@ -83,7 +96,7 @@ static inline void dots_weights(vf w[DOTS_PARTS], const uint8_t *b, const float 
 }
 
 /* acc[r] += the block times its part of row r of x; nothing is left for offsets. */
-static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const uint8_t *b, const float *scale, const dots_args *a, int k,
+static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const uint8_t *b, const float *scale, const dots_pair *a, int k,
                                                              const int rows, const dtype t)
 {
 	vf w[DOTS_PARTS];
@@ -110,7 +123,7 @@ static inline void dots_nibbles(vf q[DOTS_PARTS], const uint8_t *p)
 }
 
 /* acc[r][0] += d * sum q x, and in lane 0 of acc[r][1] the offset's part. */
-static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const uint8_t *b, const float *scale, const dots_args *a, int k,
+static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const uint8_t *b, const float *scale, const dots_pair *a, int k,
                                                              const int rows, const dtype t)
 {
 	vf q[DOTS_PARTS], d = vf_set(scale[0]);
@@ -134,32 +147,67 @@ static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const 
 
 #endif
 
-/* low: the row's Q8_0 factors of a low-rank difference for dots_args' t, or NULL. */
-static inline __attribute__((always_inline)) void dots_row(float *sum, const uint8_t *row, const dots_args *a, const uint8_t *low,
+/* Weights come from memory but once a token, faster than the hardware guesses: ask
+ * for n bytes at p, and for as much of what follows as they lie behind the end. */
+static inline void dots_fetch(const uint8_t *p, ptrdiff_t n, const matmul_ahead *a)
+{
+	ptrdiff_t left = a->stop - p, i = 0;
+
+	for (; i < n && i < left; i += 64)
+		__builtin_prefetch(p + i);
+	for (; a->next && i < n; i += 64)
+		__builtin_prefetch(a->next + (i - left));
+}
+
+/* acc[c * rows + r] += row c of weights times row r of x; cols or rows is 1. */
+static inline __attribute__((always_inline)) void dots_add(vf acc[][2], const uint8_t *row, const dots_pair *a, const int cols,
                                                            const int rows, const dtype t)
 {
-	const int bytes = t == DT_Q4_1 ? 20 : t == DT_Q8_0 ? 34 : 18;
-	float scale[2 * DOTS_BLOCKS];
+	const size_t bytes = t == DT_Q4_1 ? 20 : t == DT_Q8_0 ? 34 : 18;
+	float scale[2 * DOTS_BLOCKS * DOTS_COLS];
+
+	dots_scales(scale, row, a->bytes, bytes, a->blocks, cols);
+	for (int k = 0; k < a->blocks; k++)
+		for (int c = 0; c < cols; c++)
+			dots_block(acc + c * rows, row + (size_t)c * a->bytes + (size_t)k * bytes, scale + 2 * (cols * k + c), a, k, rows, t);
+}
+
+/* sum[i] of the four vectors' lanes. */
+static inline void dots_sum4(float *sum, vf acc[4][2])
+{
+	vf v[4];
+
+	for (int i = 0; i < 4; i++)
+		v[i] = acc[i][0] + acc[i][1];
+#if VLEN == 16
+	__m512 a = (__m512)v[0], b = (__m512)v[1], c = (__m512)v[2], d = (__m512)v[3];
+	__m512 ab = _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b), cd = _mm512_unpacklo_ps(c, d) + _mm512_unpackhi_ps(c, d);
+	__m512 all = (__m512)(_mm512_unpacklo_pd((__m512d)ab, (__m512d)cd)) + (__m512)(_mm512_unpackhi_pd((__m512d)ab, (__m512d)cd));
+	__m256 half = _mm512_castps512_ps256(all) + _mm512_extractf32x8_ps(all, 1);
+#else
+	__m256 half = _mm256_hadd_ps(_mm256_hadd_ps((__m256)v[0], (__m256)v[1]), _mm256_hadd_ps((__m256)v[2], (__m256)v[3]));
+#endif
+	_mm_storeu_ps(sum, _mm256_castps256_ps128(half) + _mm256_extractf128_ps(half, 1));
+}
+
+/* sum[c * rows + r] = row c of weights times row r of x, and of low times its x if low
+ * is not NULL; cols or rows is 1. */
+static inline __attribute__((always_inline)) void dots_rows(float *sum, const uint8_t *row, const uint8_t *low, const dots_args *a,
+                                                            const int cols, const int rows, const dtype t)
+{
 	vf acc[MATMUL_FEW][2];
 
-	/* Weights come from memory but once a token, faster than the hardware guesses. */
-	for (int i = 0; i < a->blocks * bytes; i += 64)
-		__builtin_prefetch(row + DOTS_AHEAD + i);
-	for (int r = 0; r < rows; r++)
-		acc[r][0] = acc[r][1] = vf_set(0);
-	dots_scales(scale, row, bytes, a->blocks);
-	for (int k = 0; k < a->blocks; k++)
-		dots_block(acc, row + (size_t)k * (size_t)bytes, scale + 2 * k, a, k, rows, t);
-	for (int k = 0; low && k < a->rank; k += 32, low += 34) {
-		vf d = vf_set(dq_half(low));
-		for (int i = 0; i < 32; i += VLEN) {
-			vf b = d * dots_i8(low + 2 + i);
-			for (int r = 0; r < rows; r++)
-				acc[r][0] += b * vf_load(a->t + (size_t)r * a->t_stride + k + i);
-		}
-	}
-	for (int r = 0; r < rows; r++)
-		sum[r] += vf_sum(acc[r][0] + acc[r][1]);
+	dots_fetch(row + MATMUL_AHEAD, (ptrdiff_t)a->w.bytes * cols, &a->ahead);
+	for (int i = 0; i < cols * rows; i++)
+		acc[i][0] = acc[i][1] = vf_set(0);
+	if (low)
+		dots_add(acc, low, &a->low, cols, rows, DT_Q8_0);
+	dots_add(acc, row, &a->w, cols, rows, t);
+	if (cols == DOTS_COLS)
+		dots_sum4(sum, acc);
+	else
+		for (int i = 0; i < rows; i++)
+			sum[i] = vf_sum(acc[i][0] + acc[i][1]);
 }
 
 /* xs[r][k] = sum of block k of row r of x. */
@@ -180,16 +228,18 @@ static inline bool dots_fused(dtype t)
 	return t == DT_Q4_0 || t == DT_Q4_1 || t == DT_Q8_0;
 }
 
-#define DOTS_OF(t)                                                                     \
-	do {                                                                           \
-		if (rows == 1)                                                         \
-			dots_row(sum, row, a, low, 1, t);            \
-		else                                                                   \
-			dots_row(sum, row, a, low, rows, t);         \
+#define DOTS_OF(t)                                                       \
+	do {                                                             \
+		if (cols == DOTS_COLS)                                   \
+			dots_rows(sum, row, low, a, DOTS_COLS, 1, t);    \
+		else if (rows == 1)                                      \
+			dots_rows(sum, row, low, a, 1, 1, t);            \
+		else                                                     \
+			dots_rows(sum, row, low, a, 1, rows, t);         \
 	} while (0)
 
-/* sum[r] += row times row r of x, and low times row r of t */
-static inline void dots_quantised(float *sum, const uint8_t *row, const dots_args *a, const uint8_t *low, int rows, dtype t)
+/* dots_rows of 1 row of weights, or DOTS_COLS if there is one row of x. */
+static inline void dots_quantised(float *sum, const uint8_t *row, const uint8_t *low, const dots_args *a, int cols, int rows, dtype t)
 {
 	if (t == DT_Q4_1)
 		DOTS_OF(DT_Q4_1);
@@ -201,7 +251,7 @@ static inline void dots_quantised(float *sum, const uint8_t *row, const dots_arg
 
 #else
 
-enum { DOTS_BLOCKS = 1 };
+enum { DOTS_BLOCKS = 1, DOTS_COLS = 1 };
 
 static inline bool dots_fused(dtype t)
 {
@@ -214,9 +264,9 @@ static inline void dots_sums(float *xs, const float *x, size_t x_stride, int blo
 	(void)xs, (void)x, (void)x_stride, (void)blocks, (void)rows;
 }
 
-static inline void dots_quantised(float *sum, const uint8_t *row, const dots_args *a, const uint8_t *low, int rows, dtype t)
+static inline void dots_quantised(float *sum, const uint8_t *row, const uint8_t *low, const dots_args *a, int cols, int rows, dtype t)
 {
-	(void)sum, (void)row, (void)a, (void)low, (void)rows, (void)t;
+	(void)sum, (void)row, (void)low, (void)a, (void)cols, (void)rows, (void)t;
 }
 
 #endif

@@ -48,4 +48,27 @@ int cpu_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
 int cpu_matmul_low_rank(float *y, int y_stride, const float *x, int x_stride, int rows,
                         const weights *w, const float *bias, const low_rank *low, pool *p, error *err);
 
+/* Products of the same x, those of a layer's maps that share an input, with their
+ * low-rank differences: t = x times a serves them all. */
+enum { MATMUL_MAPS = 3 };
+
+typedef struct {
+	float *y;             /* [rows, w->out] */
+	const weights *w, *b; /* [out, in]; [out, rank], or NULL: no difference */
+	const float *bias;    /* [out] or NULL */
+	int at;               /* where its rank of t begins */
+} matmul_map;
+
+typedef struct {
+	matmul_map map[MATMUL_MAPS];
+	int n;
+	const weights *a;     /* [sum of ranks, in], or NULL: no differences */
+	float *t;             /* [rows, a->out], scratch */
+} matmul_maps;
+
+/* next: the products that follow, whose first weights are fetched when m's end; NULL:
+ * unknown. With one of few rows the team meets but once, at the end. */
+int cpu_matmul_maps(const matmul_maps *m, const float *x, int x_stride, int rows, const matmul_maps *next,
+                    pool *p, error *err);
+
 #endif

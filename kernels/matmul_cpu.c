@@ -2,15 +2,6 @@
 
 ISA_DECLARE(void, dequantize, float *out, const void *row, dtype t, int64_t n);
 
-static void dots_item(void *ud, int item, int who)
-{
-	const matmul_args *a = ud;
-	int from = item * a->dots, to = from + a->dots;
-
-	(void)who;
-	ISA_PICK(matmul_dots)(a, from, to < a->w->out ? to : a->w->out);
-}
-
 static void panel_item(void *ud, int item, int who)
 {
 	const matmul_args *a = ud;
@@ -98,13 +89,13 @@ int cpu_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
 int cpu_matmul_low_rank(float *y, int y_stride, const float *x, int x_stride, int rows,
                         const weights *w, const float *bias, const low_rank *low, pool *p, error *err)
 {
-	matmul_args a = { y, x, bias, w, y_stride, x_stride, rows, low, w->out < 8 * MATMUL_DOTS ? MATMUL_LEAST : MATMUL_DOTS };
+	matmul_args a = { y, x, bias, w, y_stride, x_stride, rows, low };
 
 	(void)err; /* but for tiles, scratch is on the stack: nothing can fail */
 	if (rows <= 0 || w->out <= 0)
 		return 0;
 	if (rows <= MATMUL_FEW)
-		pool_run(p, (w->out + a.dots - 1) / a.dots, dots_item, &a);
+		matmul_few(&a, p);
 #ifdef FOLIO_AMX
 	else if (cpu_isa_used() == CPU_AMX && p)
 		return matmul_tiled(&a, p, err);

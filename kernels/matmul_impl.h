@@ -12,8 +12,7 @@
 enum {
 	MATMUL_FEW = 5,    /* up to so many rows of x, weights are used as they are unpacked */
 	MATMUL_PANEL = 32, /* rows of w in a packed panel */
-	MATMUL_DOTS = 64,  /* rows of w one item of the few-rows loop does at most, */
-	MATMUL_LEAST = 16, /* and at least: small products are shared out too */
+	MATMUL_AHEAD = 4096, /* bytes between a weight's use and the request for it, few rows */
 };
 
 typedef struct {
@@ -22,12 +21,19 @@ typedef struct {
 	const weights *w;
 	int y_stride, x_stride, rows;
 	const low_rank *low; /* or NULL */
-	int dots;            /* rows of w an item of the few-rows loop does */
 } matmul_args;
 
+/* The rows of w that are read in a row end at stop; then next is read, NULL: unknown. */
+typedef struct {
+	const uint8_t *stop, *next;
+} matmul_ahead;
+
 /* Outputs [from, to) of every row, by dot products / by one panel. */
-ISA_DECLARE(void, matmul_dots, const matmul_args *a, int from, int to);
+ISA_DECLARE(void, matmul_dots, const matmul_args *a, const matmul_ahead *ahead, int from, int to);
 ISA_DECLARE(void, matmul_panel, const matmul_args *a, int from, int to);
+
+/* One product of up to MATMUL_FEW rows of x (matmul_few.c). */
+void matmul_few(const matmul_args *a, pool *p);
 
 /* Rows of x as high and low bf16 (kernels/tiles.h), in the order in which tiles are
  * loaded; rows are filled up to MATMUL_PANEL and inputs to a tile with zeros. */

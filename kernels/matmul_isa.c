@@ -60,30 +60,33 @@ static inline void dots(float *sum, const weights *w, int j, const float *x, siz
 	}
 }
 
-void ISA_NAME(matmul_dots)(const matmul_args *a, int from, int to)
+void ISA_NAME(matmul_dots)(const matmul_args *a, const matmul_ahead *ahead, int from, int to)
 {
-	float xs[MATMUL_FEW * DOTS_BLOCKS];
-	int blocks = a->w->in / 32;
-	size_t bytes = dtype_row_bytes(a->w->type, a->w->in);
-	bool fused = dots_fused(a->w->type) && blocks <= DOTS_BLOCKS, along = fused && dots_takes(a->low);
+	const weights *w = a->w;
 	const low_rank *low = a->low;
-	size_t low_bytes = along ? dtype_row_bytes(DT_Q8_0, low->b->in) : 0;
-	dots_args args = { a->x, xs, along ? low->t : NULL, (size_t)a->x_stride, along ? (size_t)low->t_stride : 0, blocks,
-	                   along ? low->b->in : 0 };
+	float xs[MATMUL_FEW * DOTS_BLOCKS];
+	size_t bytes = dtype_row_bytes(w->type, w->in), x_stride = (size_t)a->x_stride;
+	int blocks = w->in / 32;
+	bool fused = dots_fused(w->type) && blocks <= DOTS_BLOCKS, along = fused && dots_takes(low);
+	dots_args args = { .w = { a->x, xs, x_stride, bytes, blocks }, .ahead = *ahead };
 
+	if (along)
+		args.low = (dots_pair){ low->t, NULL, (size_t)low->t_stride, dtype_row_bytes(DT_Q8_0, low->b->in), low->b->in / 32 };
 	if (fused)
-		dots_sums(xs, a->x, (size_t)a->x_stride, blocks, a->rows);
-	for (int j = from; j < to; j++) {
+		dots_sums(xs, a->x, x_stride, blocks, a->rows);
+	for (int j = from, cols; j < to; j += cols) {
 		float sum[MATMUL_FEW] = { 0 };
+		cols = fused && a->rows == 1 && to - j >= DOTS_COLS ? DOTS_COLS : 1;
 		if (fused)
-			dots_quantised(sum, (const uint8_t *)a->w->data + (size_t)j * bytes, &args,
-			               along ? (const uint8_t *)low->b->data + (size_t)j * low_bytes : NULL, a->rows, a->w->type);
+			dots_quantised(sum, (const uint8_t *)w->data + (size_t)j * bytes,
+			               along ? (const uint8_t *)low->b->data + (size_t)j * args.low.bytes : NULL, &args, cols, a->rows, w->type);
 		else
-			dots(sum, a->w, j, a->x, (size_t)a->x_stride, a->rows);
-		if (low && !along)
-			dots(sum, low->b, j, low->t, (size_t)low->t_stride, a->rows);
-		for (int r = 0; r < a->rows; r++)
-			a->y[(size_t)r * (size_t)a->y_stride + (size_t)j] = sum[r] + (a->bias ? a->bias[j] : 0.0f);
+			dots(sum, w, j, a->x, x_stride, a->rows);
+		for (int c = 0; low && !along && c < cols; c++)
+			dots(sum + c, low->b, j + c, low->t, (size_t)low->t_stride, a->rows);
+		for (int c = 0; c < cols; c++)
+			for (int r = 0; r < a->rows; r++)
+				a->y[(size_t)r * (size_t)a->y_stride + (size_t)(j + c)] = sum[c + r] + (a->bias ? a->bias[j + c] : 0.0f);
 	}
 }
 

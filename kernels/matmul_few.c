@@ -1,0 +1,176 @@
+/* Products of up to MATMUL_FEW rows of x, as in decoding: weights are read once, at the
+ * speed of memory. What that asks for: every worker reads what lies together, asks for
+ * its next weights before the present ones end, and seldom waits for the others. */
+
+#include "kernels/matmul_impl.h"
+
+enum { DOTS = 64, LEAST = 16 }; /* rows of w one item does; of small products */
+
+/* A loop's items: the rows of a, which come first, and those of all maps. */
+typedef struct {
+	const matmul_maps *m, *next;
+	const float *x;
+	int x_stride, rows;
+	int y_stride;        /* of a single map; 0: its rows */
+	const low_rank *low; /* of a single map */
+	pool *pool;
+} few;
+
+/* The rows of w that an item does. */
+typedef struct {
+	const weights *w;
+	int map, from, to; /* map -1: w is a */
+} piece;
+
+static int item_rows(const matmul_maps *m)
+{
+	int64_t out = 0;
+
+	for (int i = 0; i < m->n; i++)
+		out += m->map[i].w->out;
+	return out < 32 * DOTS ? LEAST : DOTS;
+}
+
+static int items_of(int out, int rows)
+{
+	return (out + rows - 1) / rows;
+}
+
+static int first_items(const matmul_maps *m)
+{
+	return m->a ? items_of(m->a->out, LEAST) : 0;
+}
+
+static int map_items(const matmul_maps *m)
+{
+	int n = 0, rows = item_rows(m);
+
+	for (int i = 0; i < m->n; i++)
+		n += items_of(m->map[i].w->out, rows);
+	return n;
+}
+
+static piece piece_of(const weights *w, int map, int item, int rows)
+{
+	int from = item * rows;
+
+	return (piece){ w, map, from, from + rows < w->out ? from + rows : w->out };
+}
+
+/* Item number of the maps' items. */
+static piece map_piece(const matmul_maps *m, int item)
+{
+	int rows = item_rows(m), i = 0;
+
+	for (int n; i < m->n - 1 && item >= (n = items_of(m->map[i].w->out, rows)); i++)
+		item -= n;
+	return piece_of(m->map[i].w, i, item, rows);
+}
+
+static const uint8_t *row_of(const weights *w, int row)
+{
+	return (const uint8_t *)w->data + (size_t)row * dtype_row_bytes(w->type, w->in);
+}
+
+/* What a worker reads first of the maps' weights, or of all; NULL: it has no share. */
+static const uint8_t *first_read(const matmul_maps *m, const pool *p, int who, bool maps_only)
+{
+	int begin, end;
+	piece at;
+
+	if (m->a && !maps_only) {
+		pool_share(p, first_items(m), who, &begin, &end);
+		if (begin < end)
+			return row_of(m->a, begin * LEAST);
+	}
+	pool_share(p, map_items(m), who, &begin, &end);
+	if (begin >= end)
+		return NULL;
+	at = map_piece(m, begin);
+	return row_of(at.w, at.from);
+}
+
+/* Where an item's rows lie in the run that its worker reads, and what comes after. */
+static matmul_ahead look_ahead(const few *f, const piece *at, int item, int items, int who)
+{
+	const matmul_maps *m = f->m;
+	int begin, end, rows = at->map < 0 ? LEAST : item_rows(m);
+
+	pool_share(f->pool, items, who, &begin, &end);
+	if (item < begin || item >= end) /* another's, whom we help */
+		return (matmul_ahead){ row_of(at->w, at->to), NULL };
+	int left = end - item, here = items_of(at->w->out - at->from, rows);
+	matmul_ahead to = { row_of(at->w, left < here ? at->from + left * rows : at->w->out), NULL };
+	if (to.stop - row_of(at->w, at->to) > MATMUL_AHEAD)
+		return to;
+	if (at->map < 0)
+		to.next = first_read(m, f->pool, who, true);
+	else if (left > here)
+		to.next = m->map[at->map + 1].w->data;
+	else if (f->next)
+		to.next = first_read(f->next, f->pool, who, false);
+	return to;
+}
+
+static void few_item(void *ud, int item, int who)
+{
+	const few *f = ud;
+	const matmul_maps *m = f->m;
+	int first = first_items(m);
+	piece at = item < first ? piece_of(m->a, -1, item, LEAST) : map_piece(m, item - first);
+	matmul_ahead ahead = item < first ? look_ahead(f, &at, item, first, who) : look_ahead(f, &at, item - first, map_items(m), who);
+	matmul_args a = { .x = f->x, .w = at.w, .x_stride = f->x_stride, .rows = f->rows, .y = m->t, .y_stride = at.w->out };
+	low_rank low;
+
+	if (item >= first) {
+		const matmul_map *map = &m->map[at.map];
+		a.y = map->y;
+		a.bias = map->bias;
+		a.low = f->low;
+		if (f->y_stride)
+			a.y_stride = f->y_stride;
+		if (map->b) {
+			pool_wait_first(f->pool);
+			low = (low_rank){ map->b, m->t + map->at, m->a->out };
+			a.low = &low;
+		}
+	}
+	ISA_PICK(matmul_dots)(&a, &ahead, at.from, at.to);
+}
+
+static void run(few *f)
+{
+	int first = first_items(f->m);
+
+	pool_run_staged(f->pool, first, first + map_items(f->m), few_item, f);
+}
+
+void matmul_few(const matmul_args *a, pool *p)
+{
+	matmul_maps m = { .map = { { .y = a->y, .w = a->w, .bias = a->bias } }, .n = 1 };
+	few f = { .m = &m, .x = a->x, .x_stride = a->x_stride, .rows = a->rows, .y_stride = a->y_stride, .low = a->low, .pool = p };
+
+	run(&f);
+}
+
+int cpu_matmul_maps(const matmul_maps *m, const float *x, int x_stride, int rows, const matmul_maps *next,
+                    pool *p, error *err)
+{
+	few f = { .m = m, .next = next, .x = x, .x_stride = x_stride, .rows = rows, .pool = p };
+	int status = 0;
+
+	if (rows <= 0)
+		return 0;
+	if (rows <= MATMUL_FEW) {
+		run(&f);
+		return 0;
+	}
+	if (m->a)
+		status = cpu_matmul(m->t, m->a->out, x, x_stride, rows, m->a, NULL, p, err);
+	for (int i = 0; i < m->n && !status; i++) {
+		const matmul_map *map = &m->map[i];
+		low_rank low = { map->b, m->t + map->at, map->b ? m->a->out : 0 };
+		status = cpu_matmul_low_rank(map->y, map->w->out, x, x_stride, rows, map->w, map->bias, map->b ? &low : NULL, p, err);
+	}
+	return status;
+}
