@@ -20,9 +20,11 @@
  * spin before sleeping saves two context switches a loop. */
 enum { SPINS = 4000 };
 
-/* Of the loop of a round, the items that a worker takes before it helps others. */
+/* Of the loop of a round, the items that a worker takes before it helps others. Both
+ * words are round << 32 | items; of an earlier round: none. */
 typedef struct {
-	_Alignas(64) atomic_ullong at; /* round << 32 | next item; of an earlier round: none taken yet */
+	_Alignas(64) atomic_ullong at; /* the next one to take */
+	atomic_ullong done;            /* how many of a first stage are done */
 } share;
 
 typedef struct {
@@ -54,7 +56,6 @@ struct pool {
 	OWN_LINE atomic_int sleepers; /* helpers that wait for wake */
 	atomic_bool waiting;          /* the caller waits for done */
 	OWN_LINE atomic_int working;  /* helpers still inside the current loop */
-	OWN_LINE atomic_int pending;  /* of the items that come first, those not done */
 };
 
 /* Is a loop of n run by the caller alone? */
@@ -76,6 +77,11 @@ void pool_share(const pool *p, int n, int worker, int *begin, int *end)
 	*end = alone ? n : begin_of(p, 0, n, worker + 1);
 }
 
+static unsigned long long of_round(unsigned round, int items)
+{
+	return (unsigned long long)round << 32 | (unsigned)items;
+}
+
 /* The next of a worker's items among [from, to), or -1. */
 static int take_item(share *s, const pool *p, int from, int to, int worker, unsigned round)
 {
@@ -86,29 +92,64 @@ static int take_item(share *s, const pool *p, int from, int to, int worker, unsi
 		next = (unsigned)(was >> 32) == round ? (int)(unsigned)was : begin_of(p, from, to, worker);
 		if (next >= end)
 			return -1;
-	} while (!atomic_compare_exchange_weak_explicit(&s->at, &was, (unsigned long long)round << 32 | (unsigned)(next + 1),
-	                                                memory_order_relaxed, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(&s->at, &was, of_round(round, next + 1), memory_order_relaxed, memory_order_relaxed));
 	return next;
 }
 
-static void take_stage(pool *p, share *s, int from, int to, int worker, unsigned round, int *done)
+/* Items of a worker's share of the first stage, by whoever takes them. */
+static void take_first(pool *p, int whose, int worker, unsigned round)
 {
+	share *s = &p->share[whose];
+
+	for (int i; (i = take_item(s, p, 0, p->first, whose, round)) >= 0;) {
+		p->fn(p->ud, i, worker);
+		unsigned long long was = atomic_load_explicit(&s->done, memory_order_relaxed);
+		while (!atomic_compare_exchange_weak_explicit(&s->done, &was, (unsigned)(was >> 32) == round ? was + 1 : of_round(round, 1),
+		                                              memory_order_release, memory_order_relaxed))
+			;
+	}
+}
+
+/* Nobody helps with the first stage until someone waits for it: it is short, and to look
+ * after others takes as long as an item. */
+static void take_items(pool *p, int worker, unsigned round)
+{
+	take_first(p, worker, worker, round);
 	for (int k = 0; k < p->threads; k++) {
 		int whose = (worker + k) % p->threads;
-		for (int i; (i = take_item(&s[whose], p, from, to, whose, round)) >= 0; ++*done)
+		for (int i; (i = take_item(&p->share[p->threads + whose], p, p->first, p->n, whose, round)) >= 0;)
 			p->fn(p->ud, i, worker);
 	}
 }
 
-static void take_items(pool *p, int worker, unsigned round)
+static bool share_done(const pool *p, int whose, unsigned round)
 {
-	int done = 0;
+	int items = begin_of(p, 0, p->first, whose + 1) - begin_of(p, 0, p->first, whose);
 
-	if (p->first)
-		take_stage(p, p->share, 0, p->first, worker, round, &done);
-	if (done)
-		atomic_fetch_sub_explicit(&p->pending, done, memory_order_release);
-	take_stage(p, p->share + p->threads, p->first, p->n, worker, round, &done);
+	return !items || atomic_load_explicit(&p->share[whose].done, memory_order_acquire) == of_round(round, items);
+}
+
+bool pool_first_done(const pool *p)
+{
+	if (!p || p->threads == 1 || !p->first)
+		return true;
+	unsigned round = atomic_load_explicit(&p->round, memory_order_relaxed);
+	for (int w = 0; w < p->threads; w++)
+		if (!share_done(p, w, round))
+			return false;
+	return true;
+}
+
+void pool_wait_first(pool *p, int worker)
+{
+	for (int i = 1; !pool_first_done(p); i++)
+		if (i % SPINS) {
+			RELAX();
+		} else { /* whoever has the items sleeps, or waits for this core */
+			for (int w = 0; w < p->threads; w++)
+				take_first(p, w, worker, atomic_load_explicit(&p->round, memory_order_relaxed));
+			sched_yield();
+		}
 }
 
 /* Wait for another round than the one seen; false: the team is dissolved. The caller
@@ -233,15 +274,6 @@ void pool_run(pool *p, int n, pool_fn fn, void *ud)
 	pool_run_staged(p, 0, n, fn, ud);
 }
 
-void pool_wait_first(const pool *p)
-{
-	for (int i = 0; p && atomic_load_explicit(&p->pending, memory_order_acquire); i++)
-		if (i % SPINS == SPINS - 1)
-			sched_yield(); /* whoever has the item may wait for this core */
-		else
-			RELAX();
-}
-
 void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
 {
 	if (alone_with(p, n)) {
@@ -254,7 +286,6 @@ void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
 	p->ud = ud;
 	p->first = first;
 	p->n = n;
-	atomic_store_explicit(&p->pending, first, memory_order_relaxed);
 	atomic_store_explicit(&p->working, p->threads - 1, memory_order_relaxed);
 	unsigned round = atomic_fetch_add(&p->round, 1) + 1;
 	if (atomic_load(&p->sleepers)) {

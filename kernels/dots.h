@@ -41,6 +41,7 @@ static inline bool dots_takes(const low_rank *low)
 enum {
 	DOTS_PARTS = 32 / VLEN,
 	DOTS_COLS = 4, /* rows of weights side by side */
+	DOTS_LOW_AHEAD = 1024, /* bytes between use and request of a difference's factors */
 	DOTS_BLOCKS = 512, /* of a row, whose scales have room */
 };
 
@@ -147,29 +148,30 @@ static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const 
 
 #endif
 
-/* Weights come from memory but once a token, faster than the hardware guesses: ask
- * for n bytes at p, and for as much of what follows as they lie behind the end. */
-static inline void dots_fetch(const uint8_t *p, ptrdiff_t n, const matmul_ahead *a)
+/* Weights come from memory but once a token, faster than the hardware guesses: where
+ * to ask for those that are `ahead` bytes behind p, or for what follows when they end. */
+static inline const uint8_t *dots_ahead(const uint8_t *p, ptrdiff_t ahead, const matmul_ahead *a)
 {
-	ptrdiff_t left = a->stop - p, i = 0;
+	ptrdiff_t left = a->stop - p;
 
-	for (; i < n && i < left; i += 64)
-		__builtin_prefetch(p + i);
-	for (; a->next && i < n; i += 64)
-		__builtin_prefetch(a->next + (i - left));
+	return left > ahead ? p + ahead : a->next ? a->next + (ahead - left) : p;
 }
 
-/* acc[c * rows + r] += row c of weights times row r of x; cols or rows is 1. */
-static inline __attribute__((always_inline)) void dots_add(vf acc[][2], const uint8_t *row, const dots_pair *a, const int cols,
-                                                           const int rows, const dtype t)
+/* acc[c * rows + r] += row c of weights times row r of x; cols or rows is 1. The lines
+ * at fetch are asked for between the blocks: all at once they would wait for each other. */
+static inline __attribute__((always_inline)) void dots_add(vf acc[][2], const uint8_t *row, const dots_pair *a, const uint8_t *fetch,
+                                                           const int cols, const int rows, const dtype t)
 {
-	const size_t bytes = t == DT_Q4_1 ? 20 : t == DT_Q8_0 ? 34 : 18;
+	const size_t bytes = t == DT_Q4_1 ? 20 : t == DT_Q8_0 ? 34 : 18, step = bytes * (size_t)cols, lines = (step + 63) / 64;
 	float scale[2 * DOTS_BLOCKS * DOTS_COLS];
 
 	dots_scales(scale, row, a->bytes, bytes, a->blocks, cols);
-	for (int k = 0; k < a->blocks; k++)
+	for (int k = 0; k < a->blocks; k++, fetch += step) {
+		for (size_t i = 0; i < lines; i++)
+			__builtin_prefetch(fetch + i * (step / lines));
 		for (int c = 0; c < cols; c++)
 			dots_block(acc + c * rows, row + (size_t)c * a->bytes + (size_t)k * bytes, scale + 2 * (cols * k + c), a, k, rows, t);
+	}
 }
 
 /* sum[i] of the four vectors' lanes. */
@@ -197,12 +199,11 @@ static inline __attribute__((always_inline)) void dots_rows(float *sum, const ui
 {
 	vf acc[MATMUL_FEW][2];
 
-	dots_fetch(row + MATMUL_AHEAD, (ptrdiff_t)a->w.bytes * cols, &a->ahead);
 	for (int i = 0; i < cols * rows; i++)
 		acc[i][0] = acc[i][1] = vf_set(0);
 	if (low)
-		dots_add(acc, low, &a->low, cols, rows, DT_Q8_0);
-	dots_add(acc, row, &a->w, cols, rows, t);
+		dots_add(acc, low, &a->low, low + DOTS_LOW_AHEAD, cols, rows, DT_Q8_0);
+	dots_add(acc, row, &a->w, dots_ahead(row, MATMUL_AHEAD, &a->ahead), cols, rows, t);
 	if (cols == DOTS_COLS)
 		dots_sum4(sum, acc);
 	else

@@ -6,9 +6,10 @@
 
 enum { DOTS = 64, LEAST = 16 }; /* rows of w one item does; of small products */
 
-/* A loop's items: the rows of a, which come first, and those of all maps. */
+/* A loop's items: the rows of a, which come first, and those of all maps. In one piece:
+ * what a worker has to fetch from another core before it can begin. */
 typedef struct {
-	const matmul_maps *m, *next;
+	matmul_maps m, next; /* next.n 0: unknown */
 	const float *x;
 	int x_stride, rows;
 	int y_stride;        /* of a single map; 0: its rows */
@@ -93,7 +94,7 @@ static const uint8_t *first_read(const matmul_maps *m, const pool *p, int who, b
 /* Where an item's rows lie in the run that its worker reads, and what comes after. */
 static matmul_ahead look_ahead(const few *f, const piece *at, int item, int items, int who)
 {
-	const matmul_maps *m = f->m;
+	const matmul_maps *m = &f->m;
 	int begin, end, rows = at->map < 0 ? LEAST : item_rows(m);
 
 	pool_share(f->pool, items, who, &begin, &end);
@@ -107,20 +108,35 @@ static matmul_ahead look_ahead(const few *f, const piece *at, int item, int item
 		to.next = first_read(m, f->pool, who, true);
 	else if (left > here)
 		to.next = m->map[at->map + 1].w->data;
-	else if (f->next)
-		to.next = first_read(f->next, f->pool, who, false);
+	else if (f->next.n)
+		to.next = first_read(&f->next, f->pool, who, false);
 	return to;
+}
+
+/* With a difference whose t is not there yet, it is added to the product when it is. */
+static void with_difference(matmul_args *a, const matmul_ahead *ahead, const low_rank *low, const piece *at, pool *p, int who)
+{
+	matmul_ahead none = { row_of(low->b, low->b->out), NULL };
+	matmul_args later = { .y = a->y, .x = low->t, .w = low->b, .y_stride = a->y_stride, .x_stride = low->t_stride, .rows = a->rows, .add = true };
+
+	if (pool_first_done(p)) {
+		a->low = low;
+		ISA_PICK(matmul_dots)(a, ahead, at->from, at->to);
+		return;
+	}
+	ISA_PICK(matmul_dots)(a, ahead, at->from, at->to);
+	pool_wait_first(p, who);
+	ISA_PICK(matmul_dots)(&later, &none, at->from, at->to);
 }
 
 static void few_item(void *ud, int item, int who)
 {
 	const few *f = ud;
-	const matmul_maps *m = f->m;
+	const matmul_maps *m = &f->m;
 	int first = first_items(m);
 	piece at = item < first ? piece_of(m->a, -1, item, LEAST) : map_piece(m, item - first);
 	matmul_ahead ahead = item < first ? look_ahead(f, &at, item, first, who) : look_ahead(f, &at, item - first, map_items(m), who);
 	matmul_args a = { .x = f->x, .w = at.w, .x_stride = f->x_stride, .rows = f->rows, .y = m->t, .y_stride = at.w->out };
-	low_rank low;
 
 	if (item >= first) {
 		const matmul_map *map = &m->map[at.map];
@@ -130,9 +146,9 @@ static void few_item(void *ud, int item, int who)
 		if (f->y_stride)
 			a.y_stride = f->y_stride;
 		if (map->b) {
-			pool_wait_first(f->pool);
-			low = (low_rank){ map->b, m->t + map->at, m->a->out };
-			a.low = &low;
+			low_rank low = { map->b, m->t + map->at, m->a->out };
+			with_difference(&a, &ahead, &low, &at, f->pool, who);
+			return;
 		}
 	}
 	ISA_PICK(matmul_dots)(&a, &ahead, at.from, at.to);
@@ -140,15 +156,14 @@ static void few_item(void *ud, int item, int who)
 
 static void run(few *f)
 {
-	int first = first_items(f->m);
+	int first = first_items(&f->m);
 
-	pool_run_staged(f->pool, first, first + map_items(f->m), few_item, f);
+	pool_run_staged(f->pool, first, first + map_items(&f->m), few_item, f);
 }
 
 void matmul_few(const matmul_args *a, pool *p)
 {
-	matmul_maps m = { .map = { { .y = a->y, .w = a->w, .bias = a->bias } }, .n = 1 };
-	few f = { .m = &m, .x = a->x, .x_stride = a->x_stride, .rows = a->rows, .y_stride = a->y_stride, .low = a->low, .pool = p };
+	few f = { .m = { .map = { { .y = a->y, .w = a->w, .bias = a->bias } }, .n = 1 }, .x = a->x, .x_stride = a->x_stride, .rows = a->rows, .y_stride = a->y_stride, .low = a->low, .pool = p };
 
 	run(&f);
 }
@@ -156,12 +171,14 @@ void matmul_few(const matmul_args *a, pool *p)
 int cpu_matmul_maps(const matmul_maps *m, const float *x, int x_stride, int rows, const matmul_maps *next,
                     pool *p, error *err)
 {
-	few f = { .m = m, .next = next, .x = x, .x_stride = x_stride, .rows = rows, .pool = p };
+	few f = { .m = *m, .x = x, .x_stride = x_stride, .rows = rows, .pool = p };
 	int status = 0;
 
 	if (rows <= 0)
 		return 0;
 	if (rows <= MATMUL_FEW) {
+		if (next)
+			f.next = *next;
 		run(&f);
 		return 0;
 	}

@@ -12,7 +12,7 @@
 enum {
 	MATMUL_FEW = 5,    /* up to so many rows of x, weights are used as they are unpacked */
 	MATMUL_PANEL = 32, /* rows of w in a packed panel */
-	MATMUL_AHEAD = 4096, /* bytes between a weight's use and the request for it, few rows */
+	MATMUL_AHEAD = 8192, /* bytes between a weight's use and the request for it, few rows */
 };
 
 typedef struct {
@@ -21,6 +21,7 @@ typedef struct {
 	const weights *w;
 	int y_stride, x_stride, rows;
 	const low_rank *low; /* or NULL */
+	bool add;            /* to what y holds; by dot products only */
 } matmul_args;
 
 /* The rows of w that are read in a row end at stop; then next is read, NULL: unknown. */

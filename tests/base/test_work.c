@@ -64,14 +64,15 @@ static void staged(void *ud, int item, int worker)
 {
 	stages *s = ud;
 
-	(void)worker;
 	if (item < s->first) {
 		for (volatile int i = 0; i < 100 * (1 + item % 3); i++)
 			;
 		atomic_fetch_add(&s->early, 1);
 		return;
 	}
-	pool_wait_first(s->p);
+	pool_wait_first(s->p, worker);
+	if (!pool_first_done(s->p))
+		abort();
 	if (atomic_load(&s->early) != s->first)
 		abort();
 	atomic_fetch_add(&s->late, 1);
@@ -94,7 +95,8 @@ static void what_comes_first_can_be_waited_for(void **state)
 		}
 		pool_close(p);
 	}
-	pool_wait_first(NULL);
+	pool_wait_first(NULL, 0);
+	assert_true(pool_first_done(NULL));
 }
 
 static void shares_are_runs_that_cover_the_loop(void **state)
