@@ -80,33 +80,32 @@ static inline __attribute__((always_inline)) void dots_scales(float *scale, cons
 
 #if VLEN == 16
 
-/* A block's 32 weights; a nibble looks its weight up among the block's sixteen. */
-static inline void dots_weights(vf w[DOTS_PARTS], const uint8_t *b, const float *scale, const dtype t)
-{
-	const __m512 count = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), d = _mm512_set1_ps(scale[0]);
-
-	if (t == DT_Q8_0) {
-		w[0] = (vf)d * dots_i8(b + 2);
-		w[1] = (vf)d * dots_i8(b + 18);
-		return;
-	}
-	__m512 all = t == DT_Q4_1 ? _mm512_fmadd_ps(count, d, _mm512_set1_ps(scale[1])) : _mm512_mul_ps(_mm512_sub_ps(count, _mm512_set1_ps(8)), d);
-	__m512i q = _mm512_cvtepu8_epi32(dots_16(b + (t == DT_Q4_1 ? 4 : 2)));
-	w[0] = (vf)_mm512_permutexvar_ps(q, all); /* looks at four bits of each index */
-	w[1] = (vf)_mm512_permutexvar_ps(_mm512_srli_epi32(q, 4), all);
-}
-
-/* acc[r] += the block times its part of row r of x; nothing is left for offsets. */
+/* acc[r] += the block times its part of row r of x. A nibble looks its weight up among
+ * the block's sixteen, so nothing is left for offsets. */
 static inline __attribute__((always_inline)) void dots_block(vf acc[][2], const uint8_t *b, const float *scale, const dots_pair *a, int k,
                                                              const int rows, const dtype t)
 {
-	vf w[DOTS_PARTS];
+	const __m512 count = _mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), d = _mm512_set1_ps(scale[0]);
+	vf w[2];
 
-	dots_weights(w, b, scale, t);
+	if (t == DT_Q8_0) {
+		w[0] = dots_i8(b + 2);
+		w[1] = dots_i8(b + 18);
+	} else {
+		__m512 all = t == DT_Q4_1 ? _mm512_fmadd_ps(count, d, _mm512_set1_ps(scale[1])) : _mm512_mul_ps(_mm512_sub_ps(count, _mm512_set1_ps(8)), d);
+		__m512i q = _mm512_cvtepu8_epi32(dots_16(b + (t == DT_Q4_1 ? 4 : 2)));
+		w[0] = (vf)_mm512_permutexvar_ps(q, all); /* looks at four bits of each index */
+		w[1] = (vf)_mm512_permutexvar_ps(_mm512_srli_epi32(q, 4), all);
+	}
+#pragma GCC unroll 5
 	for (int r = 0; r < rows; r++) {
 		const float *x = a->x + (size_t)r * a->x_stride + (size_t)k * 32;
-		acc[r][0] += w[0] * vf_load(x);
-		acc[r][1] += w[1] * vf_load(x + VLEN);
+		if (t == DT_Q8_0) {
+			acc[r][0] += (w[0] * vf_load(x) + w[1] * vf_load(x + VLEN)) * (vf)d;
+		} else {
+			acc[r][0] += w[0] * vf_load(x);
+			acc[r][1] += w[1] * vf_load(x + VLEN);
+		}
 	}
 }
 
@@ -169,6 +168,7 @@ static inline __attribute__((always_inline)) void dots_add(vf acc[][2], const ui
 	for (int k = 0; k < a->blocks; k++, fetch += step) {
 		for (size_t i = 0; i < lines; i++)
 			__builtin_prefetch(fetch + i * (step / lines));
+#pragma GCC unroll 4
 		for (int c = 0; c < cols; c++)
 			dots_block(acc + c * rows, row + (size_t)c * a->bytes + (size_t)k * bytes, scale + 2 * (cols * k + c), a, k, rows, t);
 	}
@@ -179,6 +179,7 @@ static inline void dots_sum4(float *sum, vf acc[4][2])
 {
 	vf v[4];
 
+#pragma GCC unroll 4
 	for (int i = 0; i < 4; i++)
 		v[i] = acc[i][0] + acc[i][1];
 #if VLEN == 16
@@ -199,6 +200,7 @@ static inline __attribute__((always_inline)) void dots_rows(float *sum, const ui
 {
 	vf acc[MATMUL_FEW][2];
 
+#pragma GCC unroll 5
 	for (int i = 0; i < cols * rows; i++)
 		acc[i][0] = acc[i][1] = vf_set(0);
 	if (low)

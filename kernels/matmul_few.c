@@ -117,7 +117,8 @@ static matmul_ahead look_ahead(const few *f, const piece *at, int item, int item
 static void with_difference(matmul_args *a, const matmul_ahead *ahead, const low_rank *low, const piece *at, pool *p, int who)
 {
 	matmul_ahead none = { row_of(low->b, low->b->out), NULL };
-	matmul_args later = { .y = a->y, .x = low->t, .w = low->b, .y_stride = a->y_stride, .x_stride = low->t_stride, .rows = a->rows, .add = true };
+	matmul_args later = { .y = a->y, .x = low->t, .w = low->b, .y_stride = a->y_stride, .x_stride = low->t_stride, .rows = a->rows,
+	                      .add = true };
 
 	if (pool_first_done(p)) {
 		a->low = low;
@@ -163,8 +164,10 @@ static void run(few *f)
 
 void matmul_few(const matmul_args *a, pool *p)
 {
-	few f = { .m = { .map = { { .y = a->y, .w = a->w, .bias = a->bias } }, .n = 1 }, .x = a->x, .x_stride = a->x_stride, .rows = a->rows, .y_stride = a->y_stride, .low = a->low, .pool = p };
+	few f = { .x = a->x, .x_stride = a->x_stride, .rows = a->rows, .y_stride = a->y_stride, .low = a->low, .pool = p };
 
+	f.m.map[0] = (matmul_map){ .y = a->y, .w = a->w, .bias = a->bias };
+	f.m.n = 1;
 	run(&f);
 }
 
