@@ -129,7 +129,7 @@ static bool share_done(const pool *p, int whose, unsigned round)
 	return !items || atomic_load_explicit(&p->share[whose].done, memory_order_acquire) == of_round(round, items);
 }
 
-bool pool_first_done(const pool *p)
+static bool first_done(const pool *p)
 {
 	if (!p || p->threads == 1 || !p->first)
 		return true;
@@ -142,7 +142,7 @@ bool pool_first_done(const pool *p)
 
 void pool_wait_first(pool *p, int worker)
 {
-	for (int i = 1; !pool_first_done(p); i++)
+	for (int i = 1; !first_done(p); i++)
 		if (i % SPINS) {
 			RELAX();
 		} else { /* whoever has the items sleeps, or waits for this core */

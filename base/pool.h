@@ -9,7 +9,6 @@
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -28,10 +27,8 @@ int pool_threads(const pool *p); /* 1 for NULL */
 void pool_run(pool *p, int n, pool_fn fn, void *ud);
 
 /* The same in two stages without a pause between: items 0..first-1 come before the
- * others, which can ask whether all of those are done, and wait for it. What the first
- * ones wrote may be read by an item that has seen them done. */
+ * others, which may wait until all of those are done and then read what they wrote. */
 void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud);
-bool pool_first_done(const pool *p);
 void pool_wait_first(pool *p, int worker);
 
 /* The items [begin, end) of a loop or stage of n that a worker takes before it helps others. */

@@ -89,7 +89,7 @@ int cpu_matmul(float *y, int y_stride, const float *x, int x_stride, int rows,
 int cpu_matmul_low_rank(float *y, int y_stride, const float *x, int x_stride, int rows,
                         const weights *w, const float *bias, const low_rank *low, pool *p, error *err)
 {
-	matmul_args a = { y, x, bias, w, y_stride, x_stride, rows, low, false };
+	matmul_args a = { y, x, bias, w, y_stride, x_stride, rows, low };
 
 	(void)err; /* but for tiles, scratch is on the stack: nothing can fail */
 	if (rows <= 0 || w->out <= 0)

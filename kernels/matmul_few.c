@@ -113,23 +113,6 @@ static matmul_ahead look_ahead(const few *f, const piece *at, int item, int item
 	return to;
 }
 
-/* With a difference whose t is not there yet, it is added to the product when it is. */
-static void with_difference(matmul_args *a, const matmul_ahead *ahead, const low_rank *low, const piece *at, pool *p, int who)
-{
-	matmul_ahead none = { row_of(low->b, low->b->out), NULL };
-	matmul_args later = { .y = a->y, .x = low->t, .w = low->b, .y_stride = a->y_stride, .x_stride = low->t_stride, .rows = a->rows,
-	                      .add = true };
-
-	if (pool_first_done(p)) {
-		a->low = low;
-		ISA_PICK(matmul_dots)(a, ahead, at->from, at->to);
-		return;
-	}
-	ISA_PICK(matmul_dots)(a, ahead, at->from, at->to);
-	pool_wait_first(p, who);
-	ISA_PICK(matmul_dots)(&later, &none, at->from, at->to);
-}
-
 static void few_item(void *ud, int item, int who)
 {
 	const few *f = ud;
@@ -138,6 +121,7 @@ static void few_item(void *ud, int item, int who)
 	piece at = item < first ? piece_of(m->a, -1, item, LEAST) : map_piece(m, item - first);
 	matmul_ahead ahead = item < first ? look_ahead(f, &at, item, first, who) : look_ahead(f, &at, item - first, map_items(m), who);
 	matmul_args a = { .x = f->x, .w = at.w, .x_stride = f->x_stride, .rows = f->rows, .y = m->t, .y_stride = at.w->out };
+	low_rank low;
 
 	if (item >= first) {
 		const matmul_map *map = &m->map[at.map];
@@ -147,9 +131,9 @@ static void few_item(void *ud, int item, int who)
 		if (f->y_stride)
 			a.y_stride = f->y_stride;
 		if (map->b) {
-			low_rank low = { map->b, m->t + map->at, m->a->out };
-			with_difference(&a, &ahead, &low, &at, f->pool, who);
-			return;
+			pool_wait_first(f->pool, who);
+			low = (low_rank){ map->b, m->t + map->at, m->a->out };
+			a.low = &low;
 		}
 	}
 	ISA_PICK(matmul_dots)(&a, &ahead, at.from, at.to);

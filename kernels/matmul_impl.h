@@ -21,7 +21,6 @@ typedef struct {
 	const weights *w;
 	int y_stride, x_stride, rows;
 	const low_rank *low; /* or NULL */
-	bool add;            /* to what y holds; by dot products only */
 } matmul_args;
 
 /* The rows of w that are read in a row end at stop; then next is read, NULL: unknown. */

@@ -85,10 +85,8 @@ void ISA_NAME(matmul_dots)(const matmul_args *a, const matmul_ahead *ahead, int 
 		for (int c = 0; low && !along && c < cols; c++)
 			dots(sum + c, low->b, j + c, low->t, (size_t)low->t_stride, a->rows);
 		for (int c = 0; c < cols; c++)
-			for (int r = 0; r < a->rows; r++) {
-				float *y = &a->y[(size_t)r * (size_t)a->y_stride + (size_t)(j + c)];
-				*y = sum[c + r] + (a->add ? *y : a->bias ? a->bias[j + c] : 0.0f);
-			}
+			for (int r = 0; r < a->rows; r++)
+				a->y[(size_t)r * (size_t)a->y_stride + (size_t)(j + c)] = sum[c + r] + (a->bias ? a->bias[j + c] : 0.0f);
 	}
 }
 
