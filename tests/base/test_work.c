@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
+#include "base/mem.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/rng.h"
@@ -138,6 +139,20 @@ static void memory_is_kept_and_grows(void **state)
 	pool_close(p);
 }
 
+static void large_memory_is_aligned(void **state)
+{
+	(void)state;
+	static const size_t n[] = { 0, 100, (2 << 20) - 1, 2 << 20, (5 << 20) + 3 };
+	for (size_t i = 0; i < sizeof(n) / sizeof(*n); i++) {
+		char *p = mem_huge(n[i], 1);
+		assert_non_null(p);
+		assert_int_equal((uintptr_t)p % (n[i] < 2 << 20 ? 64 : 2 << 20), 0);
+		memset(p, 1, n[i]);
+		free(p);
+	}
+	assert_null(mem_huge(SIZE_MAX / 2, 4));
+}
+
 static void a_team_of_no_size_is_refused_or_counted(void **state)
 {
 	error err = { 0 };
@@ -217,6 +232,7 @@ int main(void)
 		cmocka_unit_test(what_comes_first_can_be_waited_for),
 		cmocka_unit_test(shares_are_runs_that_cover_the_loop),
 		cmocka_unit_test(memory_is_kept_and_grows),
+		cmocka_unit_test(large_memory_is_aligned),
 		cmocka_unit_test(a_team_of_no_size_is_refused_or_counted),
 		cmocka_unit_test(progress_reports_and_stops),
 		cmocka_unit_test(errors_say_what_they_are_told),
