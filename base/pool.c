@@ -20,11 +20,18 @@
  * spin before sleeping saves two context switches a loop. */
 enum { SPINS = 4000 };
 
-/* Of the loop of a round, the items that a worker takes before it helps others. Both
- * words are round << 32 | items; of an earlier round: none. */
+/* A worker's items of a loop, which it takes before it helps others, on a line of their
+ * own: one that changes hands between distant cores costs as much as a hundred dot
+ * products. Nobody belongs to a loop: who takes an item keeps the loop from ending
+ * until it is done, and the caller waits for items, not for workers that sleep or that
+ * the machine runs later. The fields behind `at` are written between loops and read by
+ * those who have taken an item. */
 typedef struct {
-	_Alignas(64) atomic_ullong at; /* the next one to take */
-	atomic_ullong done;            /* how many of a first stage are done */
+	_Alignas(64) atomic_ullong at; /* next item << 32 | end */
+	atomic_int done;
+	int size;
+	pool_fn fn;
+	void *ud;
 } share;
 
 typedef struct {
@@ -32,30 +39,19 @@ typedef struct {
 	int index;
 } member;
 
-/* What different workers write lies on lines of its own: one that changes hands between
- * distant cores costs as much as a hundred dot products. */
-#define OWN_LINE _Alignas(64)
-
 struct pool {
 	int threads;
 	pthread_t *thread;
 	member *member;
-	share *share; /* [2, threads]: of the items that come first, of the others */
+	share *early, *late; /* [threads]: of the items that come first, of the others */
 	pthread_mutex_t lock;
 	pthread_cond_t wake, done;
 	int started;
 	bool quit;
 	void *memory;
 	size_t bytes;
-
-	OWN_LINE pool_fn fn;
-	void *ud;
-	int first, n;
-	atomic_uint round; /* grows with every loop */
-
-	OWN_LINE atomic_int sleepers; /* helpers that wait for wake */
-	atomic_bool waiting;          /* the caller waits for done */
-	OWN_LINE atomic_int working;  /* helpers still inside the current loop */
+	_Alignas(64) atomic_int sleepers; /* helpers that wait for wake */
+	atomic_bool waiting;              /* the caller waits for done */
 };
 
 /* Is a loop of n run by the caller alone? */
@@ -64,114 +60,108 @@ static bool alone_with(const pool *p, int n)
 	return !p || p->threads == 1 || n <= 1;
 }
 
-static int begin_of(const pool *p, int from, int to, int worker)
+static int begin_of(const pool *p, int n, int worker)
 {
-	return from + (int)((int64_t)(to - from) * worker / p->threads);
+	return (int)((int64_t)n * worker / p->threads);
 }
 
 void pool_share(const pool *p, int n, int worker, int *begin, int *end)
 {
 	bool alone = alone_with(p, n);
 
-	*begin = alone ? 0 : begin_of(p, 0, n, worker);
-	*end = alone ? n : begin_of(p, 0, n, worker + 1);
+	*begin = alone ? 0 : begin_of(p, n, worker);
+	*end = alone ? n : begin_of(p, n, worker + 1);
 }
 
-static unsigned long long of_round(unsigned round, int items)
+static bool has_items(unsigned long long at)
 {
-	return (unsigned long long)round << 32 | (unsigned)items;
+	return at >> 32 < (at & 0xffffffff);
 }
 
-/* The next of a worker's items among [from, to), or -1. */
-static int take_item(share *s, const pool *p, int from, int to, int worker, unsigned round)
+/* Hand out items [from, to) in shares. The workers see what was written before. */
+static void deal(share *of, const pool *p, int from, int to, pool_fn fn, void *ud)
 {
-	unsigned long long was = atomic_load_explicit(&s->at, memory_order_relaxed);
-	int end = begin_of(p, from, to, worker + 1), next;
-
-	do {
-		next = (unsigned)(was >> 32) == round ? (int)(unsigned)was : begin_of(p, from, to, worker);
-		if (next >= end)
-			return -1;
-	} while (!atomic_compare_exchange_weak_explicit(&s->at, &was, of_round(round, next + 1), memory_order_relaxed, memory_order_relaxed));
-	return next;
-}
-
-/* Items of a worker's share of the first stage, by whoever takes them. */
-static void take_first(pool *p, int whose, int worker, unsigned round)
-{
-	share *s = &p->share[whose];
-
-	for (int i; (i = take_item(s, p, 0, p->first, whose, round)) >= 0;) {
-		p->fn(p->ud, i, worker);
-		unsigned long long was = atomic_load_explicit(&s->done, memory_order_relaxed);
-		while (!atomic_compare_exchange_weak_explicit(&s->done, &was, (unsigned)(was >> 32) == round ? was + 1 : of_round(round, 1),
-		                                              memory_order_release, memory_order_relaxed))
-			;
+	for (int w = 0; w < p->threads; w++) {
+		unsigned long long begin = (unsigned)(from + begin_of(p, to - from, w)), end = (unsigned)(from + begin_of(p, to - from, w + 1));
+		share *s = &of[w];
+		s->size = (int)(end - begin);
+		s->fn = fn;
+		s->ud = ud;
+		atomic_store_explicit(&s->done, 0, memory_order_relaxed);
+		atomic_store(&s->at, begin << 32 | end);
 	}
 }
 
-/* Nobody helps with the first stage until someone waits for it: it is short, and to look
- * after others takes as long as an item. */
-static void take_items(pool *p, int worker, unsigned round)
+/* Do a share's items until none is left. */
+static void do_share(pool *p, share *s, int worker)
 {
-	take_first(p, worker, worker, round);
-	for (int k = 0; k < p->threads; k++) {
-		int whose = (worker + k) % p->threads;
-		for (int i; (i = take_item(&p->share[p->threads + whose], p, p->first, p->n, whose, round)) >= 0;)
-			p->fn(p->ud, i, worker);
+	for (;;) {
+		unsigned long long was = atomic_load_explicit(&s->at, memory_order_relaxed);
+		do {
+			if (!has_items(was))
+				return;
+		} while (!atomic_compare_exchange_weak_explicit(&s->at, &was, was + (1ull << 32), memory_order_acquire, memory_order_relaxed));
+		s->fn(s->ud, (int)(was >> 32), worker);
+		atomic_fetch_add(&s->done, 1);
+		if (atomic_load(&p->waiting)) {
+			pthread_mutex_lock(&p->lock);
+			pthread_cond_signal(&p->done);
+			pthread_mutex_unlock(&p->lock);
+		}
 	}
 }
 
-static bool share_done(const pool *p, int whose, unsigned round)
+/* Nobody helps with the items that come first until someone waits for them: they are
+ * few, and to look after others takes as long as one. */
+static void do_items(pool *p, int worker)
 {
-	int items = begin_of(p, 0, p->first, whose + 1) - begin_of(p, 0, p->first, whose);
-
-	return !items || atomic_load_explicit(&p->share[whose].done, memory_order_acquire) == of_round(round, items);
+	do_share(p, &p->early[worker], worker);
+	for (int k = 0; k < p->threads; k++)
+		do_share(p, &p->late[(worker + k) % p->threads], worker);
 }
 
-static bool first_done(const pool *p)
+static bool all_done(const share *of, const pool *p)
 {
-	if (!p || p->threads == 1 || !p->first)
-		return true;
-	unsigned round = atomic_load_explicit(&p->round, memory_order_relaxed);
 	for (int w = 0; w < p->threads; w++)
-		if (!share_done(p, w, round))
+		if (atomic_load(&of[w].done) != of[w].size)
 			return false;
 	return true;
 }
 
 void pool_wait_first(pool *p, int worker)
 {
-	for (int i = 1; !first_done(p); i++)
+	if (!p || p->threads == 1)
+		return;
+	do_share(p, &p->early[worker], worker);
+	for (int i = 1; !all_done(p->early, p); i++)
 		if (i % SPINS) {
 			RELAX();
 		} else { /* whoever has the items sleeps, or waits for this core */
 			for (int w = 0; w < p->threads; w++)
-				take_first(p, w, worker, atomic_load_explicit(&p->round, memory_order_relaxed));
+				do_share(p, &p->early[w], worker);
 			sched_yield();
 		}
 }
 
-/* Wait for another round than the one seen; false: the team is dissolved. The caller
- * raises round and then looks for sleepers, a helper counts itself and then looks for
- * the round: one of them sees the other. */
-static bool next_round(pool *p, unsigned *seen)
+/* Wait for items in one's own share; false: the team is dissolved. The caller deals and
+ * then looks for sleepers, a helper counts itself and then looks for items: one of them
+ * sees the other. */
+static bool wait_for_items(pool *p, const share *own)
 {
-	unsigned round = *seen;
 	bool quit = false;
 
-	for (int i = 0; i < SPINS && (round = atomic_load_explicit(&p->round, memory_order_acquire)) == *seen; i++)
+	for (int i = 0; i < SPINS; i++) {
+		if (has_items(atomic_load_explicit(&own->at, memory_order_relaxed)))
+			return true;
 		RELAX();
-	if (round == *seen) {
-		pthread_mutex_lock(&p->lock);
-		atomic_fetch_add(&p->sleepers, 1);
-		while ((round = atomic_load(&p->round)) == *seen && !p->quit)
-			pthread_cond_wait(&p->wake, &p->lock);
-		atomic_fetch_sub(&p->sleepers, 1);
-		quit = p->quit;
-		pthread_mutex_unlock(&p->lock);
 	}
-	*seen = round;
+	pthread_mutex_lock(&p->lock);
+	atomic_fetch_add(&p->sleepers, 1);
+	while (!has_items(atomic_load(&own->at)) && !p->quit)
+		pthread_cond_wait(&p->wake, &p->lock);
+	atomic_fetch_sub(&p->sleepers, 1);
+	quit = p->quit;
+	pthread_mutex_unlock(&p->lock);
 	return !quit;
 }
 
@@ -179,16 +169,9 @@ static void *helper(void *arg)
 {
 	member *m = arg;
 	pool *p = m->owner;
-	unsigned seen = 0;
 
-	while (next_round(p, &seen)) {
-		take_items(p, m->index, seen);
-		if (atomic_fetch_sub(&p->working, 1) == 1 && atomic_load(&p->waiting)) {
-			pthread_mutex_lock(&p->lock);
-			pthread_cond_signal(&p->done);
-			pthread_mutex_unlock(&p->lock);
-		}
-	}
+	while (wait_for_items(p, &p->late[m->index]))
+		do_items(p, m->index);
 	return NULL;
 }
 
@@ -214,15 +197,16 @@ int pool_open(pool **out, int threads, error *err)
 	p->threads = threads ? threads : cores();
 	p->thread = mem_zeroed((size_t)p->threads, sizeof(*p->thread));
 	p->member = mem_zeroed((size_t)p->threads, sizeof(*p->member));
-	p->share = mem_aligned(2 * (size_t)p->threads, sizeof(*p->share));
+	p->early = mem_aligned(2 * (size_t)p->threads, sizeof(*p->early));
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->wake, NULL);
 	pthread_cond_init(&p->done, NULL);
-	if (!p->thread || !p->member || !p->share) {
+	if (!p->thread || !p->member || !p->early) {
 		pool_close(p);
 		return error_nomem(err, "the thread pool");
 	}
-	memset(p->share, 0, 2 * (size_t)p->threads * sizeof(*p->share));
+	memset(p->early, 0, 2 * (size_t)p->threads * sizeof(*p->early));
+	p->late = p->early + p->threads;
 
 	/* Signals belong to the thread that owns the terminal. */
 	sigset_t all, old;
@@ -259,7 +243,7 @@ void pool_close(pool *p)
 	pthread_mutex_destroy(&p->lock);
 	free(p->thread);
 	free(p->member);
-	free(p->share);
+	free(p->early);
 	free(p->memory);
 	free(p);
 }
@@ -274,6 +258,22 @@ void pool_run(pool *p, int n, pool_fn fn, void *ud)
 	pool_run_staged(p, 0, n, fn, ud);
 }
 
+/* Of some share an item is not done: by someone who has taken it, as none are left. */
+static void wait_for_others(pool *p)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (all_done(p->late, p) && all_done(p->early, p))
+			return;
+		RELAX();
+	}
+	pthread_mutex_lock(&p->lock);
+	atomic_store(&p->waiting, true);
+	while (!all_done(p->late, p) || !all_done(p->early, p))
+		pthread_cond_wait(&p->done, &p->lock);
+	atomic_store(&p->waiting, false);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
 {
 	if (alone_with(p, n)) {
@@ -282,30 +282,19 @@ void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
 		return;
 	}
 
-	p->fn = fn;
-	p->ud = ud;
-	p->first = first;
-	p->n = n;
-	atomic_store_explicit(&p->working, p->threads - 1, memory_order_relaxed);
-	unsigned round = atomic_fetch_add(&p->round, 1) + 1;
+	if (first)
+		deal(p->early, p, 0, first, fn, ud);
+	deal(p->late, p, first, n, fn, ud);
 	if (atomic_load(&p->sleepers)) {
 		pthread_mutex_lock(&p->lock);
 		pthread_cond_broadcast(&p->wake);
 		pthread_mutex_unlock(&p->lock);
 	}
 
-	take_items(p, 0, round);
-
-	for (int i = 0; i < SPINS && atomic_load_explicit(&p->working, memory_order_acquire); i++)
-		RELAX();
-	if (atomic_load_explicit(&p->working, memory_order_acquire)) {
-		pthread_mutex_lock(&p->lock);
-		atomic_store(&p->waiting, true);
-		while (atomic_load(&p->working))
-			pthread_cond_wait(&p->done, &p->lock);
-		atomic_store(&p->waiting, false);
-		pthread_mutex_unlock(&p->lock);
-	}
+	do_items(p, 0);
+	for (int w = 0; first && w < p->threads; w++)
+		do_share(p, &p->early[w], 0);
+	wait_for_others(p);
 }
 
 void *pool_memory(pool *p, size_t bytes)
