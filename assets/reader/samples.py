@@ -139,7 +139,8 @@ class Sampler:
     # ---- what is asked ----
 
     def rename(self, d, texts, questions):
-        """Other names and numbers, the same ones everywhere: what was learnt by heart does not help."""
+        """Other names and numbers, the same ones everywhere: what was learnt by heart does not help. The texts and questions
+        with them, and what exchanges them in another text."""
         swaps = {}
         answered = [q for q in questions if q["answers"]]
         for q in self.rng.sample(answered, min(len(answered), 6)):
@@ -155,10 +156,10 @@ class Sampler:
             if new != a and not any(new in t for t in texts):
                 swaps[a] = new
         if not swaps:
-            return texts, questions
+            return texts, questions, lambda t: t
         find = re.compile("|".join(r"(?<!\w)" + re.escape(a) + r"(?!\w)" for a in sorted(swaps, key=len, reverse=True)))
         fix = lambda t: find.sub(lambda m: swaps[m[0]], t)
-        return [fix(t) for t in texts], [{**q, "q": fix(q["q"]), "answers": [fix(a) for a in q["answers"]]} for q in questions]
+        return [fix(t) for t in texts], [{**q, "q": fix(q["q"]), "answers": [fix(a) for a in q["answers"]]} for q in questions], fix
 
     def digits(self, number):
         fresh = "".join(self.rng.choice("0123456789") if c.isdigit() else c for c in number)
@@ -309,16 +310,17 @@ class Sampler:
             said = self.hasty(q, style, a, questions, texts)
         return chain[:-1] + [(q, style, said, text), chain[-1]] if said else None
 
-    def late(self, chain, rest, questions, paras):
+    def late(self, chain, rest, questions, para):
         """The chain behind one to seven turns more, with questions of these texts (rest) or of any part of the article, some
-        of them refused: what was said of other things must neither answer a question nor have it refused."""
+        of them refused: what was said of other things must neither answer a question nor have it refused. para: the text of
+        a paragraph, with the names that hold in this sample."""
         style, turns = chain[-1][1], []
         for _ in range(self.rng.choice((1, 1, 2, 2, 3, 4, 5, 7))):
             if rest and self.rng.random() < .25:
                 turns.append(self.rng.choice(rest))
             else:
                 q = self.rng.choice(questions)
-                said = q["answers"] and (style == "sentence" and sentence_with(paras[q["para"]], q["answers"][0]) or min(q["answers"], key=len))
+                said = q["answers"] and (style == "sentence" and sentence_with(para(q["para"]), q["answers"][0]) or min(q["answers"], key=len))
                 turns.append((q["q"], style, said or REFUSAL, -1))
         return [t for t in turns if t[0] != chain[-1][0]] + chain
 
@@ -349,9 +351,9 @@ class Sampler:
             chosen = self.passages(d, (0, 0, 1, 1, 1, 1, 2, 2), 1000)
         else:
             chosen = self.window(d) if not questions or self.rng.random() >= self.near else self.passages(d)
-        texts = [paras[i] for i in chosen]
+        texts, fix = [paras[i] for i in chosen], lambda t: t
         if questions and self.rng.random() < .65:
-            texts, questions = self.rename(d, texts, questions)
+            texts, questions, fix = self.rename(d, texts, questions)
         gone = []
         if self.rng.random() < .6:
             texts, gone = self.without(questions, chosen, texts)
@@ -362,7 +364,7 @@ class Sampler:
         if first:
             some = self.rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))
             chains, rest = chains[:some], [turn for c in chains[some:] for turn in c]
-            chains = [self.late(c, rest, questions, paras) if self.rng.random() < self.earlier else c for c in chains]
+            chains = [self.late(c, rest, questions, lambda i: fix(paras[i])) if self.rng.random() < self.earlier else c for c in chains]
             ahead = [c[-1][0] for c in chains]
             chains += filter(None, [self.again(c, questions, texts) for c in chains if self.rng.random() < self.second])
         ids, spans = self.document(title, texts, ahead)
