@@ -67,7 +67,7 @@ typedef struct {
 } matmul_maps;
 
 /* next: the products that follow, whose first weights are fetched when m's end; NULL:
- * unknown. With one of few rows the team meets but once, at the end. */
+ * unknown. With few rows of x the team meets but once, at the end: what needs t waits. */
 int cpu_matmul_maps(const matmul_maps *m, const float *x, int x_stride, int rows, const matmul_maps *next,
                     pool *p, error *err);
 
