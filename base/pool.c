@@ -62,15 +62,13 @@ static bool alone_with(const pool *p, int n)
 
 static int begin_of(const pool *p, int n, int worker)
 {
-	return (int)((int64_t)n * worker / p->threads);
+	return (int)((int64_t)n * worker / pool_threads(p));
 }
 
 void pool_share(const pool *p, int n, int worker, int *begin, int *end)
 {
-	bool alone = alone_with(p, n);
-
-	*begin = alone ? 0 : begin_of(p, n, worker);
-	*end = alone ? n : begin_of(p, n, worker + 1);
+	*begin = begin_of(p, n, worker);
+	*end = begin_of(p, n, worker + 1);
 }
 
 static bool has_items(unsigned long long at)
@@ -120,6 +118,12 @@ static void do_items(pool *p, int worker)
 		do_share(p, &p->late[(worker + k) % p->threads], worker);
 }
 
+static void help_first(pool *p, int worker)
+{
+	for (int w = 0; w < p->threads; w++)
+		do_share(p, &p->early[w], worker);
+}
+
 static bool all_done(const share *of, const pool *p)
 {
 	for (int w = 0; w < p->threads; w++)
@@ -132,13 +136,13 @@ void pool_wait_first(pool *p, int worker)
 {
 	if (!p || p->threads == 1)
 		return;
+	/* Who came to help before this loop was dealt has not done its own yet. */
 	do_share(p, &p->early[worker], worker);
 	for (int i = 1; !all_done(p->early, p); i++)
 		if (i % SPINS) {
 			RELAX();
 		} else { /* whoever has the items sleeps, or waits for this core */
-			for (int w = 0; w < p->threads; w++)
-				do_share(p, &p->early[w], worker);
+			help_first(p, worker);
 			sched_yield();
 		}
 }
@@ -292,8 +296,8 @@ void pool_run_staged(pool *p, int first, int n, pool_fn fn, void *ud)
 	}
 
 	do_items(p, 0);
-	for (int w = 0; first && w < p->threads; w++)
-		do_share(p, &p->early[w], 0);
+	if (first)
+		help_first(p, 0);
 	wait_for_others(p);
 }
 

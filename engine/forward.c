@@ -70,8 +70,7 @@ static matmul_maps maps_of(const session *s, int l, adapter_input input)
 	const model_layer *w = &s->m->layer[l];
 	const block *b = &s->b;
 	const adapter_layer *al = s->e->adapter ? &s->e->adapter->layer[l] : NULL;
-	matmul_maps m = { .n = input == AD_IN_ATTN ? 3 : input == AD_IN_FF ? 2 : 1, .t = b->low };
-	int first = input == AD_IN_ATTN ? AD_Q : input == AD_IN_O ? AD_O : input == AD_IN_FF ? AD_GATE : AD_DOWN;
+	matmul_maps m = { .t = b->low };
 	const matmul_map all[AD_MAPS] = {
 		{ .y = b->q, .w = &w->q, .bias = w->q_bias }, { .y = b->k, .w = &w->k, .bias = w->k_bias },
 		{ .y = b->v, .w = &w->v, .bias = w->v_bias }, { .y = b->h, .w = &w->o },
@@ -80,11 +79,14 @@ static matmul_maps maps_of(const session *s, int l, adapter_input input)
 	};
 
 	m.a = al && al->a[input].out ? &al->a[input] : NULL;
-	for (int i = 0; i < m.n; i++) {
-		m.map[i] = all[first + i];
-		if (m.a && al->b[first + i].out) {
-			m.map[i].b = &al->b[first + i];
-			m.map[i].at = al->at[first + i];
+	for (int i = 0; i < AD_MAPS; i++) {
+		if (adapter_input_of((adapter_map)i) != input)
+			continue;
+		matmul_map *to = &m.map[m.n++];
+		*to = all[i];
+		if (m.a && al->b[i].out) {
+			to->b = &al->b[i];
+			to->at = al->at[i];
 		}
 	}
 	return m;

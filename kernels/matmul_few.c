@@ -6,10 +6,17 @@
 
 enum { DOTS = 64, LEAST = 16 }; /* rows of w one item does; of small products */
 
-/* A loop's items: the rows of a, which come first, and those of all maps. In one piece:
- * what a worker has to fetch from another core before it can begin. */
+/* How products are cut into items: so many of a's rows, LEAST each, then of all maps'
+ * rows, `rows` each. */
+typedef struct {
+	int first, rows, items;
+} cut;
+
+/* What a loop works on. In one piece: a worker has to fetch it from another core before
+ * it can begin. */
 typedef struct {
 	matmul_maps m, next; /* next.n 0: unknown */
+	cut of_m, of_next;
 	const float *x;
 	int x_stride, rows;
 	int y_stride;        /* of a single map; 0: its rows */
@@ -23,32 +30,21 @@ typedef struct {
 	int map, from, to; /* map -1: w is a */
 } piece;
 
-static int item_rows(const matmul_maps *m)
-{
-	int64_t out = 0;
-
-	for (int i = 0; i < m->n; i++)
-		out += m->map[i].w->out;
-	return out < 32 * DOTS ? LEAST : DOTS;
-}
-
 static int items_of(int out, int rows)
 {
 	return (out + rows - 1) / rows;
 }
 
-static int first_items(const matmul_maps *m)
+static cut cut_maps(const matmul_maps *m)
 {
-	return m->a ? items_of(m->a->out, LEAST) : 0;
-}
-
-static int map_items(const matmul_maps *m)
-{
-	int n = 0, rows = item_rows(m);
+	int64_t out = 0;
 
 	for (int i = 0; i < m->n; i++)
-		n += items_of(m->map[i].w->out, rows);
-	return n;
+		out += m->map[i].w->out;
+	cut c = { m->a ? items_of(m->a->out, LEAST) : 0, out < 32 * DOTS ? LEAST : DOTS, 0 };
+	for (int i = 0; i < m->n; i++)
+		c.items += items_of(m->map[i].w->out, c.rows);
+	return c;
 }
 
 static piece piece_of(const weights *w, int map, int item, int rows)
@@ -59,13 +55,13 @@ static piece piece_of(const weights *w, int map, int item, int rows)
 }
 
 /* Item number of the maps' items. */
-static piece map_piece(const matmul_maps *m, int item)
+static piece map_piece(const matmul_maps *m, const cut *c, int item)
 {
-	int rows = item_rows(m), i = 0;
+	int i = 0;
 
-	for (int n; i < m->n - 1 && item >= (n = items_of(m->map[i].w->out, rows)); i++)
+	for (int n; i < m->n - 1 && item >= (n = items_of(m->map[i].w->out, c->rows)); i++)
 		item -= n;
-	return piece_of(m->map[i].w, i, item, rows);
+	return piece_of(m->map[i].w, i, item, c->rows);
 }
 
 static const uint8_t *row_of(const weights *w, int row)
@@ -73,43 +69,48 @@ static const uint8_t *row_of(const weights *w, int row)
 	return (const uint8_t *)w->data + (size_t)row * dtype_row_bytes(w->type, w->in);
 }
 
-/* What a worker reads first of the maps' weights, or of all; NULL: it has no share. */
-static const uint8_t *first_read(const matmul_maps *m, const pool *p, int who, bool maps_only)
+/* What a worker reads first of the maps' weights; NULL: it has no share. */
+static const uint8_t *first_of_maps(const matmul_maps *m, const cut *c, const pool *p, int who)
 {
 	int begin, end;
-	piece at;
 
-	if (m->a && !maps_only) {
-		pool_share(p, first_items(m), who, &begin, &end);
-		if (begin < end)
-			return row_of(m->a, begin * LEAST);
-	}
-	pool_share(p, map_items(m), who, &begin, &end);
+	pool_share(p, c->items, who, &begin, &end);
 	if (begin >= end)
 		return NULL;
-	at = map_piece(m, begin);
+	piece at = map_piece(m, c, begin);
 	return row_of(at.w, at.from);
 }
 
-/* Where an item's rows lie in the run that its worker reads, and what comes after. */
-static matmul_ahead look_ahead(const few *f, const piece *at, int item, int items, int who)
+/* The same of all weights. */
+static const uint8_t *first_read(const matmul_maps *m, const cut *c, const pool *p, int who)
 {
-	const matmul_maps *m = &f->m;
-	int begin, end, rows = at->map < 0 ? LEAST : item_rows(m);
+	int begin, end;
 
-	pool_share(f->pool, items, who, &begin, &end);
+	pool_share(p, c->first, who, &begin, &end);
+	return begin < end ? row_of(m->a, begin * LEAST) : first_of_maps(m, c, p, who);
+}
+
+/* Where an item's rows lie in the run that its worker reads, and what comes after. item:
+ * among a's or the maps'. */
+static matmul_ahead look_ahead(const few *f, const piece *at, int item, int who)
+{
+	const cut *c = &f->of_m;
+	bool of_a = at->map < 0;
+	int begin, end, rows = of_a ? LEAST : c->rows;
+
+	pool_share(f->pool, of_a ? c->first : c->items, who, &begin, &end);
 	if (item < begin || item >= end) /* another's, whom we help */
 		return (matmul_ahead){ row_of(at->w, at->to), NULL };
 	int left = end - item, here = items_of(at->w->out - at->from, rows);
 	matmul_ahead to = { row_of(at->w, left < here ? at->from + left * rows : at->w->out), NULL };
 	if (to.stop - row_of(at->w, at->to) > MATMUL_AHEAD)
 		return to;
-	if (at->map < 0)
-		to.next = first_read(m, f->pool, who, true);
+	if (of_a)
+		to.next = first_of_maps(&f->m, c, f->pool, who);
 	else if (left > here)
-		to.next = m->map[at->map + 1].w->data;
+		to.next = f->m.map[at->map + 1].w->data;
 	else if (f->next.n)
-		to.next = first_read(&f->next, f->pool, who, false);
+		to.next = first_read(&f->next, &f->of_next, f->pool, who);
 	return to;
 }
 
@@ -117,13 +118,14 @@ static void few_item(void *ud, int item, int who)
 {
 	const few *f = ud;
 	const matmul_maps *m = &f->m;
-	int first = first_items(m);
-	piece at = item < first ? piece_of(m->a, -1, item, LEAST) : map_piece(m, item - first);
-	matmul_ahead ahead = item < first ? look_ahead(f, &at, item, first, who) : look_ahead(f, &at, item - first, map_items(m), who);
+	bool of_a = item < f->of_m.first;
+	int number = of_a ? item : item - f->of_m.first;
+	piece at = of_a ? piece_of(m->a, -1, number, LEAST) : map_piece(m, &f->of_m, number);
+	matmul_ahead ahead = look_ahead(f, &at, number, who);
 	matmul_args a = { .x = f->x, .w = at.w, .x_stride = f->x_stride, .rows = f->rows, .y = m->t, .y_stride = at.w->out };
 	low_rank low;
 
-	if (item >= first) {
+	if (!of_a) {
 		const matmul_map *map = &m->map[at.map];
 		a.y = map->y;
 		a.bias = map->bias;
@@ -141,9 +143,9 @@ static void few_item(void *ud, int item, int who)
 
 static void run(few *f)
 {
-	int first = first_items(&f->m);
-
-	pool_run_staged(f->pool, first, first + map_items(&f->m), few_item, f);
+	f->of_m = cut_maps(&f->m);
+	f->of_next = cut_maps(&f->next);
+	pool_run_staged(f->pool, f->of_m.first, f->of_m.first + f->of_m.items, few_item, f);
 }
 
 void matmul_few(const matmul_args *a, pool *p)

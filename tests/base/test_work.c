@@ -110,7 +110,7 @@ static void shares_are_runs_that_cover_the_loop(void **state)
 			int at = 0;
 			for (int w = 0; w < threads; w++) {
 				pool_share(p, n, w, &begin, &end);
-				assert_true(begin == at || n <= 1);
+				assert_int_equal(begin, at);
 				at = end;
 			}
 			assert_int_equal(at, n);

@@ -176,7 +176,8 @@ static void maps_of_one_input(void **unused)
 	rng r = { 11 };
 	uint8_t *w[3], *b[3], *a = mem_aligned(dtype_row_bytes(DT_Q8_0, MAPS_IN) * MAPS_RANKS, 1);
 	weights ws[3], bs[3], as = { a, DT_Q8_0, MAPS_RANKS, MAPS_IN };
-	float once[CPU_ISA_COUNT][600] = { { 0 } }, *y[3], *x = any_floats(&r, ROWS * MAPS_IN), *t = any_floats(&r, ROWS * MAPS_RANKS), *bias = any_floats(&r, 33);
+	float once[CPU_ISA_COUNT][600] = { { 0 } }, *y[3], *bias = any_floats(&r, 33);
+	float *x = any_floats(&r, ROWS * MAPS_IN), *t = any_floats(&r, ROWS * MAPS_RANKS);
 	matmul_maps m = { .n = 3, .a = &as, .t = t }, next = { .n = 1, .a = &as };
 	error err;
 
